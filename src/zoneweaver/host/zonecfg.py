@@ -1,0 +1,201 @@
+"""zonecfg(8): reading a configuration from `export`, and saying one as a script for `-f`.
+
+zonecfg is no transaction: after an error it commits what went before, and `create` on an installed zone says no, exits 0
+and then edits the zone that is there. Callers survey first, compare afterwards and undo by the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from zoneweaver.domain.errors import Unparseable
+from zoneweaver.domain.secret import Secret, Text, reveal
+from zoneweaver.domain.zone import NAMED_BY, Resource, ResourceKind, ZoneConfig, is_secret_attr
+from zoneweaver.host.command import CHANGE_SECONDS, SCRIPT_PLACE, Command, Completed, InputFile, Query
+
+Line = tuple[Text, ...]
+
+_GLOBALS: Final = (
+    "brand",
+    "zonepath",
+    "autoboot",
+    "bootargs",
+    "pool",
+    "limitpriv",
+    "scheduling-class",
+    "ip-type",
+    "hostid",
+    "fs-allowed",
+)
+"""Global properties in the order in which we say them: the brand first, since it decides what is valid."""
+
+
+def export(zone: str) -> Query[ZoneConfig]:
+    """Ask for the configuration on disk. Raises CommandFailed (unknown zone) and Unparseable."""
+    return Query(command=Command(argv=("zonecfg", "-z", zone, "export")), parse=_read_export)
+
+
+def export_text(zone: str) -> Query[str]:
+    """Ask for what `zonecfg export` prints, as it is."""
+    return Query(command=Command(argv=("zonecfg", "-z", zone, "export")), parse=lambda completed: completed.stdout)
+
+
+def create(zone: str, config: ZoneConfig) -> Command:
+    """Make a zone from an empty configuration in one run. The zone must not exist: see `already_there`."""
+    return _run(zone, [("create -b",), *said(config)])
+
+
+def change(zone: str, before: ZoneConfig, after: ZoneConfig) -> Command | None:
+    """Turn one configuration into another in one run; None when they mean the same."""
+    lines = difference(before, after)
+    return _run(zone, lines) if lines else None
+
+
+def delete(zone: str) -> Command:
+    """Remove the configuration; an installed zone's zonepath would be left behind, so uninstall first."""
+    return Command(argv=("zonecfg", "-z", zone, "delete", "-F"), changes=True, timeout=CHANGE_SECONDS)
+
+
+def refused_create(stderr: str) -> bool:
+    """Say whether `create` was refused because the zone exists (zonecfg may then still exit 0)."""
+    return "create not allowed" in stderr or "Zone exists, input not from terminal" in stderr
+
+
+def unknown_zone(stderr: str) -> bool:
+    """Say whether zonecfg said that there is no such zone."""
+    return "No such zone configured" in stderr
+
+
+def _run(zone: str, lines: Sequence[Line]) -> Command:
+    return Command(
+        argv=("zonecfg", "-z", zone, "-f", SCRIPT_PLACE),
+        changes=True,
+        timeout=CHANGE_SECONDS,
+        script=InputFile(lines=tuple(lines)),
+    )
+
+
+def quoted(value: Text) -> Line:
+    """Say a value in double quotes, in which everything but `"` and a newline stands for itself."""
+    return ('"', value, '"')
+
+
+def said(config: ZoneConfig) -> list[Line]:
+    """Say a whole configuration, on top of an empty one."""
+    lines: list[Line] = []
+    for name in _GLOBALS:
+        value = config.setting(name)
+        if value:
+            lines.append((f"set {name}=", *quoted(value)))
+    for resource in config.resources:
+        lines += added(resource)
+    return lines
+
+
+def added(resource: Resource) -> list[Line]:
+    """Say one resource."""
+    lines: list[Line] = [(f"add {resource.kind.value}",)]
+    lines += [(f"set {name}=", *quoted(value)) for name, value in resource.props if reveal(value)]
+    lines += [(f"add {name} {value}",) for name, value in resource.lists]
+    lines.append(("end",))
+    return lines
+
+
+def difference(before: ZoneConfig, after: ZoneConfig) -> list[Line]:
+    """Say the smallest change from one configuration to the other that also gives the order of `after`."""
+    lines: list[Line] = []
+    for name in _GLOBALS:
+        old, new = before.setting(name), after.setting(name)
+        if name == "autoboot":
+            old, new = old or "false", new or "false"
+        if old != new:
+            lines.append((f"set {name}=", *quoted(new)) if new else (f"clear {name}",))
+    for kind in ResourceKind:
+        lines += _difference_of_kind(kind, before.of(kind), after.of(kind))
+    return lines
+
+
+def _difference_of_kind(kind: ResourceKind, before: tuple[Resource, ...], after: tuple[Resource, ...]) -> list[Line]:
+    if before == after:
+        return []
+    old, new = [item.key for item in before], [item.key for item in after]
+    kept = [key for key in old if key in set(new)]
+    distinct = len(set(old)) == len(old) and len(set(new)) == len(new) and kind in NAMED_BY
+    changed = (
+        [item for item in after if item.key in set(kept) and item != _by_key(before, item.key)] if distinct else []
+    )
+    in_place = distinct and new[: len(kept)] == kept and (kind is ResourceKind.ATTR or not changed)
+    if not in_place:
+        everything: list[Line] = [(f"remove -F {kind.value}",)] if before else []
+        return everything + [line for item in after for line in added(item)]
+    lines: list[Line] = [
+        (f"remove {kind.value} {NAMED_BY[kind]}=", *quoted(item.key)) for item in before if item.key not in set(new)
+    ]
+    for item in changed:
+        lines.append((f"select {kind.value} {NAMED_BY[kind]}=", *quoted(item.key)))
+        lines += [(f"set {name}=", *quoted(value)) for name, value in item.props if name != NAMED_BY[kind]]
+        lines.append(("end",))
+    for item in after[len(kept) :]:
+        lines += added(item)
+    return lines
+
+
+def _by_key(items: tuple[Resource, ...], key: str) -> Resource | None:
+    return next((item for item in items if item.key == key), None)
+
+
+def _read_export(completed: Completed) -> ZoneConfig:
+    def unexpected(why: str) -> Unparseable:
+        return Unparseable(argv=completed.argv, text=completed.stdout, why=why)
+
+    settings: list[tuple[str, str]] = []
+    resources: list[Resource] = []
+    kind: ResourceKind | None = None
+    props: list[tuple[str, Text]] = []
+    lists: list[tuple[str, str]] = []
+    lines = completed.stdout.splitlines()
+    if not lines or not lines[0].startswith("create"):
+        raise unexpected("an export begins with create")
+    for line in lines[1:]:
+        word, _, rest = line.partition(" ")
+        if kind is None and word == "add":
+            try:
+                kind = ResourceKind(rest.strip())
+            except ValueError:
+                raise unexpected(f"an unknown resource: {line!r}") from None
+            props, lists = [], []
+        elif word == "set" and "=" in rest:
+            name, _, value = rest.partition("=")
+            if kind is None:
+                settings.append((name, _unquoted(value)))
+            else:
+                props.append((name, _unquoted(value)))
+        elif kind is not None and word == "add":
+            name, _, value = rest.partition(" ")
+            lists.append((name, value))
+        elif kind is not None and word == "end":
+            resources.append(_with_secret(Resource(kind=kind, props=tuple(props), lists=tuple(lists))))
+            kind = None
+        elif line.strip():
+            raise unexpected(f"line {line!r}")
+    if kind is not None:
+        raise unexpected(f"an unfinished {kind.value}")
+    if not settings:
+        raise unexpected("no property at all")
+    return ZoneConfig(globals=tuple(settings), resources=tuple(resources))
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value.startswith('"') and value.endswith('"') else value
+
+
+def _with_secret(resource: Resource) -> Resource:
+    name, value = resource.get("name") or "", resource.get("value") or ""
+    if resource.kind is not ResourceKind.ATTR or not is_secret_attr(name, value):
+        return resource
+    return Resource(
+        kind=resource.kind,
+        props=tuple((prop, Secret(value) if prop == "value" else text) for prop, text in resource.props),
+        lists=resource.lists,
+    )
