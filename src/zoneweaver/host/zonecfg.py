@@ -1,7 +1,7 @@
 """zonecfg(8): reading a configuration from `export`, and saying one as a script for `-f`.
 
-zonecfg is no transaction: after an error it commits what went before, and `create` on an installed zone says no, exits 0
-and then edits the zone that is there. Callers survey first, compare afterwards and undo by the difference.
+zonecfg is no transaction: after an error it commits what went before, and `create` on an installed zone says no,
+exits 0 and then edits the zone that is there. Callers survey first, compare afterwards and undo by the difference.
 """
 
 from __future__ import annotations

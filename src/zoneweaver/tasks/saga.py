@@ -17,7 +17,6 @@ import anyio
 from zoneweaver.domain.errors import AgentError, Cancelled, Failed, Refused
 
 C = TypeVar("C")
-C_contra = TypeVar("C_contra", contravariant=True)
 
 Outputs = Mapping[str, Any]
 Do = Callable[[C, Outputs], Awaitable[Any]]
@@ -100,12 +99,8 @@ class Outcome:
     stuck: tuple[str, ...] = ()
 
 
-class Begun(Protocol[C_contra]):
-    """Told when a step begins, so that progress can be shown."""
-
-    async def __call__(self, step: Step[C_contra]) -> None:
-        """Note the step."""
-        ...
+Begun = Callable[[Step[C]], Awaitable[None]]
+"""Told when a step begins, so that progress can be shown."""
 
 
 @dataclass(slots=True)
@@ -120,6 +115,10 @@ class _Run(Generic[C]):
     last: dict[str, Event] = field(default_factory=dict)
     failure: tuple[str, dict[str, Any]] | None = None
     forward: bool = False
+    interrupted: bool = False
+
+    def failed(self) -> bool:
+        return self.failure is not None
 
     def fold(self, entry: Entry) -> None:
         self.last[entry.step] = entry.event
@@ -140,10 +139,10 @@ class _Run(Generic[C]):
 
     async def carry_out(self) -> Outcome:
         while True:
-            if self.failure is None:
-                stuck = await self.go_on()
-                if self.failure is None:
-                    return Outcome(ok=True, outputs=self.outputs) if stuck is None else stuck
+            if not self.failed():
+                given_up = await self.go_on()
+                if not self.failed():
+                    return Outcome(ok=True, outputs=self.outputs) if given_up is None else given_up
             stuck_steps = await self.walk_back()
             if self.failure is None:  # the pivot had begun: forward again
                 continue
@@ -164,11 +163,12 @@ class _Run(Generic[C]):
             if self.last.get(step.name) is Event.DONE:
                 continue
             attempts = 0
-            while self.last.get(step.name) is not Event.DONE:
-                attempts += 1
-                facts = await self.attempt(step)
+            while True:
+                with anyio.CancelScope(shield=self.forward and self.interrupted):
+                    facts = await self.attempt(step)
                 if facts is None:
                     break
+                attempts += 0 if facts["cancelled"] else 1
                 if not self.forward:
                     return None  # `failure` is set
                 if attempts >= FORWARD_ATTEMPTS:
@@ -188,6 +188,7 @@ class _Run(Generic[C]):
             try:
                 await anyio.lowlevel.checkpoint_if_cancelled()
             except anyio.get_cancelled_exc_class():
+                self.interrupted = True
                 facts = explain(Cancelled("Cancelled"))
                 await self.write(BETWEEN_STEPS, Event.FAILED, facts)
                 return facts
@@ -201,6 +202,7 @@ class _Run(Generic[C]):
             await self.write(step.name, Event.REFUSED if isinstance(error, Refused) else Event.FAILED, facts)
             return facts
         except anyio.get_cancelled_exc_class():
+            self.interrupted = True
             facts = explain(Cancelled("Cancelled"))
             await self.write(step.name, Event.FAILED, facts)
             return facts
