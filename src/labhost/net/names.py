@@ -8,17 +8,22 @@ MAX_LINK_NAME = 31
 
 
 def valid_link_name(name: str) -> bool:
-    """Say whether this may name a data link: 1-31 of letters, digits, `_` and `.`, ending in a number without leading zero."""
+    """Say whether this may name a link: 1-31 of letters, digits, `_`, `.`, ending in a number without leading zero."""
     if not 0 < len(name) <= MAX_LINK_NAME or not name.isascii():
         return False
     if name[0].isdigit() or not all(c.isalnum() or c in "_." for c in name):
         return False
     number = name[len(name.rstrip("0123456789")) :]
-    return number != "" and (number == "0" or number[0] != "0")
+    return number == "0" or (number != "" and number[0] != "0")
+
+
+def valid_bridge_name(name: str) -> bool:
+    """Say whether this may name a bridge: its link is the name with `0` behind it, so it must not end in a digit."""
+    return name != "" and not name[-1].isdigit() and valid_link_name(name + "0") and name != "default"
 
 
 def parse_mac(text: str) -> str | None:
-    """Read six hexadecimal bytes joined by colons; answers the illumos form (`2:8:20:a:b:c`), None when it is no MAC."""
+    """Read six hexadecimal bytes joined by colons; answers `2:8:20:a:b:c`, None when it is no MAC."""
     parts = text.split(":")
     if len(parts) != 6:
         return None
@@ -29,7 +34,7 @@ def parse_mac(text: str) -> str | None:
 
 def is_multicast(mac: str) -> bool:
     """Say whether the MAC belongs to a group, which no link may have as its own."""
-    return int(mac.split(":")[0], 16) & 1 == 1
+    return int(mac.split(":", maxsplit=1)[0], 16) & 1 == 1
 
 
 def random_mac() -> str:
