@@ -1,0 +1,1 @@
+"""ZFS of the lab host: datasets, snapshots, their content and their space."""

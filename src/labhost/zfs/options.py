@@ -1,0 +1,57 @@
+"""Command line options as getopt(3C) reads them."""
+
+from __future__ import annotations
+
+from labhost.zfs.errors import UsageError
+
+
+class Options:
+    """What a command line gave: the flags, the values of each option in order, and the operands."""
+
+    __slots__ = ("flags", "operands", "values")
+
+    def __init__(self) -> None:
+        self.flags: set[str] = set()
+        self.values: dict[str, list[str]] = {}
+        self.operands: list[str] = []
+
+    def __contains__(self, letter: str) -> bool:
+        return letter in self.flags
+
+    def last(self, letter: str) -> str | None:
+        """Return the value that an option was given last, None if never."""
+        given = self.values.get(letter)
+        return given[-1] if given else None
+
+
+def parse(argv: list[str], spec: str, missing: dict[str, str] | None = None) -> Options:
+    """Read options by a getopt `spec` ("rV:"); the first word that is no option begins the operands."""
+    options = Options()
+    at = 0
+    while at < len(argv):
+        word = argv[at]
+        if word == "--":
+            at += 1
+            break
+        if len(word) < 2 or word[0] != "-":
+            break
+        at += 1
+        place = 1
+        while place < len(word):
+            letter = word[place]
+            place += 1
+            known = spec.find(letter)
+            if known < 0 or letter == ":":
+                raise UsageError(f"invalid option '{letter}'")
+            options.flags.add(letter)
+            if spec[known + 1 : known + 2] == ":":
+                value = word[place:]
+                if not value:
+                    if at >= len(argv):
+                        raise UsageError((missing or {}).get(letter, f"missing argument for '{letter}' option"))
+                    value = argv[at]
+                    at += 1
+                options.values.setdefault(letter, []).append(value)
+                break
+    options.operands = argv[at:]
+    return options
