@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # not `signal`: that one drags enumerations in
 import os
-
-import _signal
 
 from labhost import jsontext
 

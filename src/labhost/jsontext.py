@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 try:
-    from _json import make_encoder, encode_basestring_ascii, make_scanner  # type: ignore[attr-defined]
+    from _json import encode_basestring_ascii, make_encoder, make_scanner  # type: ignore[attr-defined]
 except ImportError:  # an interpreter without the accelerators: slower, but the same text
     make_scanner = None
 

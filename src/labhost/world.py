@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # not `signal`: that one drags enumerations in
 import fcntl
 import os
 import time
-
-import _signal
 
 from labhost import jsontext
 
