@@ -49,6 +49,13 @@ def lent(world: World) -> dict[str, str]:
     return {link: zone for zone, facts in zones.items() for link in facts.get("links", ())}
 
 
+def plumbed(world: World) -> set[str]:
+    """Links that carry an IP interface of the global zone."""
+    from labhost.net.addresses import load
+
+    return set(load(world)["interfaces"])
+
+
 def overs(link: Link) -> list[str]:
     """Names of the links below: one for a VNIC or VLAN, the ports of an aggregation, the members of a bridge."""
     over = link.get("over")
@@ -259,7 +266,7 @@ def delete_vnic(world: World, name: str) -> None:
 def delete(world: World, name: str, kind: str) -> None:
     """Delete an unused link of this class. Raises LinkError."""
     failed = "vnic deletion failed" if kind in {"vnic", "etherstub"} else "delete operation failed"
-    with world.lock("links"):
+    with world.lock("addresses", "links"):
         state = world.read("links")
         links = state.setdefault("links", {})
         if name not in links:
@@ -300,7 +307,7 @@ def rename(world: World, old: str, new: str) -> None:
             raise LinkError(f"{failed}: object not found")
         if new in links:
             raise LinkError(f"{failed}: object already exists")
-        if old in lent(world) or old in world.read("addresses").get("interfaces", {}):
+        if old in lent(world) or old in plumbed(world):
             raise LinkError(f"{failed}: link busy")
         state["links"] = {new if n == old else n: link for n, link in links.items()}
         for link in state["links"].values():
@@ -312,5 +319,5 @@ def rename(world: World, old: str, new: str) -> None:
 
 
 def _check_unused(world: World, links: dict[str, Link], name: str, failed: str) -> None:
-    if users(links, name) or name in lent(world) or name in world.read("addresses").get("interfaces", {}):
+    if users(links, name) or name in lent(world) or name in plumbed(world):
         raise LinkError(f"{failed}: link busy")
