@@ -1,0 +1,57 @@
+"""The state of a zone: that of the index, unless the zone is active."""
+
+from __future__ import annotations
+
+import os
+
+from labhost.zones import index
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from labhost.world import World
+
+ORDER = ("configured", "incomplete", "installed", "ready", "running", "shutting_down", "down")
+
+
+def alive(pid: int | None) -> bool:
+    """Tell whether a process is there; one without a number counts as there."""
+    if pid is None:
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def active(world: World) -> dict[str, dict[str, Any]]:
+    """Return the zones that are ready or more; one whose guest was killed from outside falls to installed here."""
+    zones: dict[str, dict[str, Any]] = world.read("zones").get("zones", {})
+    dead = [name for name, facts in zones.items() if not alive(facts.get("pid"))]
+    if not dead:
+        return zones
+    from labhost.zones import lifecycle
+
+    for name in dead:
+        lifecycle.ended(world, name, zones[name]["zoneid"], -1)
+    return world.read("zones").get("zones", {})  # type: ignore[no-any-return]
+
+
+def state(world: World, name: str) -> str | None:
+    """Return a zone's state as `zoneadm list` shows it; None for an unknown zone."""
+    if name == "global":
+        return "running"
+    zone = active(world).get(name)
+    if zone is not None:
+        return str(zone["state"])
+    found = index.entry(world, name)
+    return found.state if found is not None else None
+
+
+def at_least(found: str | None, least: str) -> bool:
+    """Tell whether a state is this one or a later one."""
+    return found is not None and ORDER.index(found) >= ORDER.index(least)
