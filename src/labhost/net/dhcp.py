@@ -24,6 +24,8 @@ STATEMENTS = ("option", "range", "range6", "authoritative", "not", "default-leas
               "ping-timeout", "dynamic-bootp-lease-length", "always-broadcast", "stash-agent-options", "interface",
               "abandon-lease-time", "update-conflict-detection", "update-optimization", "delayed-ack")  # fmt: skip
 
+TAKES = {"authoritative": 0, "hardware": 2, "range": 3, "default-lease-time": 1, "max-lease-time": 1, "filename": 1}
+
 
 class ConfigError(Exception):
     """A configuration the server refuses, with the line."""
@@ -94,6 +96,9 @@ class _Reader:
             self.next()
             self.statements(inner, owner, nested=True)
             return
+        most = TAKES.get(word, len(words))
+        if len(words) > most:
+            self.fail("semicolon expected.", begun + 1 + most)
         if self.peek() != ";":
             self.fail("semicolon expected.")
         self.next()
