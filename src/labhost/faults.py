@@ -104,7 +104,7 @@ def kill_caller(caller: int) -> None:
 def _read(world: World) -> dict[str, Any]:
     try:
         with open(f"{world.path}/faults/orders.json", encoding="utf-8") as file:
-            return jsontext.loads(file.read())  # type: ignore[return-value]
+            return jsontext.loads(file.read())  # type: ignore[no-any-return]
     except FileNotFoundError:
         return {}
 

@@ -39,6 +39,6 @@ def read(world: World) -> list[dict[str, Any]]:
     """Return all commands recorded so far, in the order of their end."""
     try:
         with open(f"{world.path}/journal.jsonl", encoding="utf-8") as file:
-            return [jsontext.loads(line) for line in file if line.strip()]  # type: ignore[misc]
+            return [jsontext.loads(line) for line in file if line.strip()]
     except FileNotFoundError:
         return []

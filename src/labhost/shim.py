@@ -48,10 +48,7 @@ def run(world: World, command: str, argv: list[str], started: float) -> int:
     fault: dict[str, Any] | None = None
     try:
         fault = faults.strike(world, command, argv)
-        if fault is None:
-            code = execute(world, command, argv)
-        else:
-            code = _faulty(world, fault, command, argv, started)
+        code = _faulty(world, fault, command, argv, started) if fault else execute(world, command, argv)
     except Terminated as end:
         code = end.code
     except BrokenPipeError:

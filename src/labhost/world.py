@@ -91,7 +91,7 @@ class World:
         except FileNotFoundError:
             return {}
         with open(number, encoding="utf-8") as file:
-            return jsontext.loads(file.read())  # type: ignore[return-value]
+            return jsontext.loads(file.read())  # type: ignore[no-any-return]
 
     def write(self, area: str, state: dict[str, Any]) -> None:
         """Replace an area's state as a whole; its lock must be held."""

@@ -8,7 +8,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from labhost.world import World
 
@@ -190,3 +190,30 @@ def folder_is_empty(folder: str) -> bool:
             return next(entries, None) is None
     except FileNotFoundError:
         return True
+
+
+def folder_mark(folder: str, spared: Collection[str] = ()) -> str:
+    """Return a short text over names, sizes, times and modes in a folder that changes when any of them does."""
+    from hashlib import blake2b
+
+    digest = blake2b(digest_size=12)
+    _digest_folder(folder, "", spared, digest.update)
+    return digest.hexdigest()
+
+
+def _digest_folder(folder: str, inside: str, spared: Collection[str], update: Callable[[bytes], None]) -> None:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.path in spared:
+            continue
+        facts = entry.stat(follow_symlinks=False)
+        here = f"{inside}/{entry.name}"
+        if stat.S_ISDIR(facts.st_mode):
+            update(f"{here}/ {facts.st_mode}\n".encode(errors="surrogateescape"))
+            _digest_folder(entry.path, here, spared, update)
+        elif stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode):
+            line = f"{here} {facts.st_mode} {facts.st_size} {facts.st_mtime_ns}\n"
+            update(line.encode(errors="surrogateescape"))

@@ -1,7 +1,8 @@
 """The datasets of the host's pools: which there are, what they inherit, how they come and go.
 
 Area `zfs`: `{"pools": {NAME: {"size", "guid", …}}, "datasets": {NAME: {"type", "objset", "guid", "created", "txg",
-"local": {property: text}, "received"?, "origin"?: "DS@SNAP", "snapshots"?: {SNAP: {…}}, "unmounted"?}}, "txg", "objset"}`.
+"local": {property: text}, "received"?, "masked"?, "origin"?: "DS@SNAP", "snapshots"?: {SNAP: {…}}, "unmounted"?}},
+"txg", "objset"}`. A snapshot has also "refer", "volsize"?, "mark", "holds"?, "deferred"?.
 """
 
 from __future__ import annotations
@@ -95,6 +96,16 @@ class Datasets:
             suffix = f"/{holder.rpartition('/')[2]}{suffix}"
         return suffix
 
+    def folder(self, name: str) -> str | None:
+        """Return the folder of this machine that holds a mounted filesystem's files, None for any other dataset."""
+        return self.world.host(self.mountpoint(name)) if self.is_mounted(name) else None
+
+    def folders_below(self, name: str) -> set[str]:
+        """Return the folders of the other filesystems, which may lie inside this one's."""
+        top = (self.folder(name) or "") + "/"
+        found = {self.folder(other) for other in self.all if other != name}
+        return {folder for folder in found if folder is not None and folder.startswith(top)}
+
     def is_mounted(self, name: str) -> bool:
         """Tell whether a filesystem can be reached by its path."""
         dataset = self.all[name]
@@ -130,16 +141,17 @@ class Datasets:
         self.state["txg"] = self.state.get("txg", 4) + 1
         return self.state["txg"]  # type: ignore[no-any-return]
 
-    def create_pool(self, name: str, size: int, **facts: Any) -> None:
+    def create_pool(self, name: str, size: int, props: dict[str, str] | None = None, **facts: Any) -> None:
         """Make a pool and its root filesystem."""
         self.pools[name] = {"size": size, "guid": guid(), "health": "ONLINE", **facts}
-        self._add(name, FILESYSTEM, {})
+        self.add(name, FILESYSTEM, dict(props or {}))
         self.mount(name)
 
     def create_filesystem(self, name: str, props: dict[str, str] | None = None, *, parents: bool = False) -> None:
         """Make and mount a filesystem; `parents` makes what is missing above and bears that it exists."""
-        if self._prepare(name, parents=parents):
-            self._add(name, FILESYSTEM, dict(props or {}))
+        self.check_new(name, f"cannot create '{name}'", parents=parents)
+        if name not in self.all:
+            self.add(name, FILESYSTEM, dict(props or {}))
             self.mount(name)
 
     def create_volume(
@@ -152,7 +164,8 @@ class Datasets:
         parents: bool = False,
     ) -> None:
         """Make a volume of at least `size` bytes, whole blocks, with its reservation unless `sparse`."""
-        if not self._prepare(name, parents=parents):
+        self.check_new(name, f"cannot create '{name}'", parents=parents)
+        if name in self.all:
             return
         local = dict(props or {})
         block = int(local.get("volblocksize", VOLBLOCKSIZE))
@@ -168,16 +181,9 @@ class Datasets:
 
             if wanted > Space(self).available(names.parent_of(name)):
                 raise ZfsError(f"cannot create '{name}': out of space")
-        made = self._add(name, VOLUME, local)
+        made = self.add(name, VOLUME, local)
         contents.make_volume(self.world, made["objset"], size)
         contents.add_nodes(self.world, name, made["objset"])
-
-    def _prepare(self, name: str, *, parents: bool) -> bool:
-        """Check that a dataset can be made, make its parents if told; False when it is there and may be."""
-        self.check_new(name, f"cannot create '{name}'", parents=parents)
-        if name in self.all:
-            return False
-        return True
 
     def check_new(self, name: str, action: str, *, parents: bool = False) -> None:
         """Refuse a name for a new dataset that is bad, taken, or has no filesystem above it."""
@@ -206,23 +212,40 @@ class Datasets:
             holder = self.all.get(names.parent_of(above))
             if holder is None or holder["type"] != FILESYSTEM:
                 raise ZfsError(f"cannot create '{above}': parent is not a filesystem")
-            self._add(above, FILESYSTEM, {})
+            self.add(above, FILESYSTEM, {})
             self.mount(above)
 
-    def _add(self, name: str, kind: str, local: dict[str, str]) -> Dataset:
+    def add(self, name: str, kind: str, local: dict[str, str]) -> Dataset:
+        """Enter a new dataset and return it."""
         made: Dataset = {"type": kind, **self.stamp(), "local": local}
         self.all[name] = made
         return made
 
     def mount(self, name: str) -> None:
-        """Make a filesystem's folder where it belongs, unless it belongs nowhere."""
+        """Make a filesystem's folder where it belongs, unless it belongs nowhere; it must be empty if it is there."""
         dataset = self.all[name]
         where = self.mountpoint(name)
         if not where.startswith("/") or dataset["local"].get("canmount", "on") != "on":
             dataset["unmounted"] = True
             return
-        os.makedirs(self.world.host(where), exist_ok=True)
+        folder = self.world.host(where)
+        if not contents.folder_is_empty(folder) and name not in self.pools:
+            dataset["unmounted"] = True
+            raise ZfsError(f"cannot mount '{where}': directory is not empty")
+        os.makedirs(folder, exist_ok=True)
         dataset.pop("unmounted", None)
+
+    def move_folder(self, old: str | None, new: str | None) -> None:
+        """Let a filesystem's files follow it from one folder to another."""
+        if old is None or new is None or old == new or not os.path.isdir(old):
+            return
+        os.makedirs(os.path.dirname(new), exist_ok=True)
+        if os.path.isdir(new):
+            contents.copy_folder(old, new)
+            contents.empty_folder(old, ())
+            os.rmdir(old)
+        else:
+            os.rename(old, new)
 
     # -- going ---------------------------------------------------------------------------------------------
 

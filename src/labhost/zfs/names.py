@@ -13,13 +13,13 @@ def fault_of(name: str, *, snapshot: bool = False) -> str | None:
     if not snapshot and "@" in name:
         return "snapshot delimiter '@' is not expected here"
     if snapshot and "@" not in name:
-        return "missing '@' delimiter in snapshot name, did you mean to use -r?"
+        return "missing '@' delimiter in snapshot name"
     if len(name.encode(errors="surrogateescape")) > LONGEST:
         return "name is too long"
     if name.startswith("/"):
         return "leading slash in name"
     if not name:
-        return "empty component or misplaced '@' or '#' delimiter in name"
+        return "empty component in name"
     dataset, _, snap = name.partition("@")
     if name.endswith("/") or "/" in snap:
         return "trailing slash in name"
@@ -31,12 +31,10 @@ def fault_of(name: str, *, snapshot: bool = False) -> str | None:
         )
     for part in dataset.split("/") + ([snap] if snapshot else []):
         if not part:
-            return "empty component or misplaced '@' or '#' delimiter in name"
+            return "empty component in name"
         for character in part:
             if character not in _ALLOWED:
                 return f"invalid character '{character}' in name"
-        if part in (".", ".."):
-            return "self reference, '.' is found in name" if part == "." else "parent reference, '..' is found in name"
     if not dataset[0].isalpha():
         return "pool doesn't begin with a letter"
     return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from labhost.zfs.errors import UsageError
+from labhost.zfs import properties
+from labhost.zfs.errors import UsageError, ZfsError
 
 
 class Options:
@@ -55,3 +56,28 @@ def parse(argv: list[str], spec: str, missing: dict[str, str] | None = None) -> 
                 break
     options.operands = argv[at:]
     return options
+
+
+def assignments(words: list[str]) -> dict[str, str]:
+    """Return the properties that `name=value` words give."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError("missing '=' for property=value argument")
+        if name in found:
+            raise UsageError(f"property '{name}' specified multiple times")
+        found[name] = value
+    return found
+
+
+def accepted(words: dict[str, str], action: str, kind: str, *, creating: bool = False) -> dict[str, str]:
+    """Return properties as stored; refuse one that may not be, in the words of `action`."""
+    found: dict[str, str] = {}
+    for word, text in words.items():
+        try:
+            name, value = properties.accept(word, text, kind, creating=creating)
+        except ZfsError as reason:
+            raise ZfsError(f"{action}: {reason.text}") from None
+        found[name] = value
+    return found

@@ -32,14 +32,14 @@ def parse(text: str) -> int:
 
 
 def show(size: int) -> str:
-    """Return a size the way a table shows it: five characters at most, as `1.50G`, `64M` or `0B`."""
+    """Return a size the way a table shows it: five characters at most, as `1.50G`, `64M` or `0`."""
     power, rest = 0, size
     while rest >= 1024 and power < len(_UNITS) - 1:
         rest //= 1024
         power += 1
-    unit = _UNITS[power] if power else "B"
+    unit = _UNITS[power]
     if power == 0:
-        return str(size) + (unit if size == 0 or True else "")
+        return str(size)
     whole = 1 << 10 * power
     if size % whole == 0:
         return f"{size // whole}{unit}"
