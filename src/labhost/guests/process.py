@@ -1,0 +1,234 @@
+"""The process of a guest: it outlives the command that booted it, listens to signals as to buttons, and ends the zone.
+
+SIGTERM is the power button (a zone named in the setting `deaf` does not hear it), SIGUSR1 cuts the power, SIGUSR2 is
+the reset button. The setting `guest` says what runs inside: `none` or `scripted`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+
+import _signal
+import _socket
+
+from labhost.zones import lifecycle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+    from labhost.world import World
+
+SHUTDOWN_TAKES = 5  # seconds from the power button to the end
+POWERED_OFF, CRASHED = 1, 4
+_BUTTONS = (_signal.SIGTERM, _signal.SIGUSR1, _signal.SIGUSR2)
+_IGNORED = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGPIPE)
+
+
+def _pressed(_number: int, _frame: object) -> None:
+    """Do nothing: the number arrives through the wake-up pipe."""
+
+
+class Guest:
+    """One boot of a zone: what it runs, what wakes it, and when it ends."""
+
+    __slots__ = (
+        "doom", "doom_after", "name", "off_at", "pipe", "poller", "root", "status", "system", "timers", "vnc",
+        "watched", "world", "zoneid",
+    )  # fmt: skip
+
+    def __init__(self, world: World, name: str, zoneid: int) -> None:
+        self.world = world
+        self.name = name
+        self.zoneid = zoneid
+        self.root = ""  # the zone's root as a path of the host
+        self.vnc = ""  # path of the socket in the zone's root
+        self.doom: tuple[int, str] | None = None  # exit status and last words of a guest that cannot start
+        self.doom_after = 0.0
+        self.off_at: float | None = None
+        self.status: int | None = None
+        self.pipe: tuple[int, int] = (-1, -1)
+        self.watched: dict[int, Callable[[], None]] = {}
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.system: Any = None
+        self.poller = select.poll()
+
+    # -- coming to life
+
+    def start(self) -> int:
+        """Start the process and return its number once the zone is recorded as running with it."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # The settings are read before the fork, the modules are loaded: the child has nothing to do twice.
+        kind = self.world.setting("guest", "none")
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.close(reading)
+                os.setsid()
+                if os.fork() == 0:
+                    self._live(str(kind), writing)
+            finally:
+                os._exit(0)
+        os.close(writing)
+        os.waitpid(child, 0)
+        said = os.read(reading, 32)
+        os.close(reading)
+        return int(said or 0)
+
+    def _live(self, kind: str, writing: int) -> NoReturn:
+        try:
+            self._detach(writing)
+            self.world.held.clear()
+            self.pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            for number in _BUTTONS:
+                _signal.signal(number, _pressed)
+            for number in _IGNORED:
+                _signal.signal(number, _signal.SIG_IGN)
+            _signal.set_wakeup_fd(self.pipe[1], warn_on_full_buffer=False)
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+            self.watch(self.pipe[0], self._wake)
+            if self.vnc and self.doom is None:
+                self._open_vnc()
+            lifecycle.change(self.world, self.name, self.zoneid, state="running", pid=os.getpid(), guest=kind)
+            os.write(writing, str(os.getpid()).encode())
+            os.close(writing)
+            if self.doom is not None:
+                self.later(self.doom_after, self._fall)
+            elif kind == "scripted":
+                from labhost.guests.scripted import attach
+
+                attach(self)
+            self._run()
+        except BaseException as problem:  # noqa: BLE001
+            self._complain(problem)
+            self.status = CRASHED
+        try:
+            self._end()
+        except BaseException as problem:  # noqa: BLE001
+            self._complain(problem)
+        os._exit(0)
+
+    def _complain(self, problem: BaseException) -> None:
+        import traceback
+
+        with open(f"{lifecycle.run_folder(self.world)}/guests.log", "a", encoding="utf-8") as file:
+            file.write(f"{self.name}: " + "".join(traceback.format_exception(problem)))
+
+    def _detach(self, kept: int) -> None:
+        os.chdir("/")
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(nowhere, number)
+        if kept > 3:
+            os.closerange(3, kept)
+        os.closerange(kept + 1, 4096)
+        try:
+            with open("/proc/self/comm", "w", encoding="utf-8") as file:
+                file.write(f"bhyve-{self.name}")
+        except OSError:
+            return
+
+    def _open_vnc(self) -> None:
+        from labhost.guests.screen import Screen
+
+        try:
+            Screen(self)
+        except OSError as problem:
+            self.doom = (CRASHED, f"fbuf: could not listen on {self.vnc}: {problem.strerror}")
+
+    # -- the loop
+
+    def watch(self, number: int, act: Callable[[], None]) -> None:
+        """Call `act` whenever the file descriptor can be read."""
+        self.watched[number] = act
+        self.poller.register(number, select.POLLIN)
+
+    def forget(self, number: int) -> None:
+        """Watch a file descriptor no longer."""
+        if self.watched.pop(number, None) is not None:
+            self.poller.unregister(number)
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Call `act` after so many real seconds."""
+        self.timers.append((time.monotonic() + seconds, act))
+        self.timers.sort(key=lambda timer: timer[0])
+
+    def _run(self) -> None:
+        while self.status is None:
+            wait = None
+            if self.timers:
+                wait = max(0.0, self.timers[0][0] - time.monotonic()) * 1000 + 0.5
+            for number, _ in self.poller.poll(wait):
+                act = self.watched.get(number)
+                if act is not None:
+                    act()
+            while self.timers and self.timers[0][0] <= time.monotonic() and self.status is None:
+                self.timers.pop(0)[1]()
+
+    # -- buttons
+
+    def _wake(self) -> None:
+        for number in os.read(self.pipe[0], 64):
+            if number == _signal.SIGTERM:
+                self._power_button()
+            elif number == _signal.SIGUSR1:
+                self.power_off()
+            elif number == _signal.SIGUSR2:
+                self.reset()
+
+    def _power_button(self) -> None:
+        deaf = self.world.setting("deaf", [])
+        if self.off_at is not None or self.name in deaf or "*" in deaf:
+            return
+        takes = self.world.scaled(self.world.setting("shutdown_takes", SHUTDOWN_TAKES))
+        self.off_at = time.monotonic() + takes
+        if self.system is not None:
+            self.system.going_down()
+        self.later(takes, self.power_off)
+
+    def power_off(self) -> None:
+        """End as a machine whose power is off."""
+        self.status = POWERED_OFF
+
+    def reset(self) -> None:
+        """Start over in place: same zone id, same configuration."""
+        self.off_at = None
+        self.timers = []
+        if self.system is not None:
+            self.system.power_on()
+
+    def _fall(self) -> None:
+        if self.doom is None:
+            return
+        status, words = self.doom
+        lifecycle.write(self.world, f"{self.root}/tmp/init.log", words + "\n")
+        self.status = status
+
+    def _end(self) -> None:
+        if self.system is not None:
+            self.system.close()
+        lifecycle.ended(self.world, self.name, self.zoneid, self.status if self.status is not None else CRASHED)
+
+
+def listen(place: str) -> _socket.socket:
+    """Return a socket that listens at a path of any length on this machine."""
+    try:
+        os.unlink(place)
+    except FileNotFoundError:
+        pass
+    server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    folder = os.open(os.path.dirname(place), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # A socket's address is at most 107 bytes; the folder's own name does not count this way.
+        server.bind(f"/proc/self/fd/{folder}/{os.path.basename(place)}")
+    finally:
+        os.close(folder)
+    server.listen(8)
+    server.setblocking(False)
+    return server
