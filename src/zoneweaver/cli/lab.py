@@ -1,0 +1,214 @@
+"""`zoneweaver lab …`: an emulated OmniOS host in a folder, and the agent on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from zoneweaver.cli import terminal
+from zoneweaver.cli.commands import PARAMETERS
+from zoneweaver.cli.connection import lab_home
+from zoneweaver.cli.entry import TaskFailed, UsageError
+from zoneweaver.settings import Settings
+
+app: Final = App(
+    name="lab", help="An emulated OmniOS host on this machine, to try everything on.", default_parameter=PARAMETERS
+)
+
+GUESTS: Final = {
+    "none": "zones run without a guest: everything but consoles and provisioning can be tried",
+    "scripted": "zones run a scripted guest on their console, the quickest kind",
+}
+PLANNED: Final = ("container", "qemu")
+READY_SECONDS: Final = 60.0
+
+World = Annotated[Path | None, Parameter(name="--dir")]
+
+
+def _world(given: Path | None) -> Path:
+    return (given or lab_home() / "lab").absolute()
+
+
+def _labhost(action: str, *words: str, check: bool = True) -> int:
+    """Say something to the lab host, which is a program of its own; raises TaskFailed when it fails."""
+    sys.stdout.flush()
+    done = subprocess.run([sys.executable, "-m", "labhost", action, *words], check=False)
+    if done.returncode and check:
+        terminal.error(f"The lab host could not do this: labhost {action} ended with {done.returncode}")
+        raise TaskFailed
+    return done.returncode
+
+
+@app.command
+def up(*, dir_: World = None) -> None:
+    """Make the lab host, or bring it up to date.
+
+    Parameters
+    ----------
+    dir_
+        Its folder ($ZONEWEAVER_HOME/lab).
+    """
+    world = _world(dir_)
+    world.parent.mkdir(parents=True, exist_ok=True)
+    _labhost("up", str(world))
+    terminal.say(f"The lab host is in {world}: its commands in bin, its file system in root.")
+
+
+@app.command
+def down(*, dir_: World = None) -> None:
+    """End everything that runs on the lab host; its state stays.
+
+    Parameters
+    ----------
+    dir_
+        Its folder ($ZONEWEAVER_HOME/lab).
+    """
+    _labhost("down", str(_existing(dir_)))
+
+
+@app.command
+def examples(*, dir_: World = None) -> None:
+    """Put some zones on the lab host that were made by others, to be found.
+
+    Parameters
+    ----------
+    dir_
+        Its folder ($ZONEWEAVER_HOME/lab).
+    """
+    _labhost("examples", str(_existing(dir_)))
+
+
+@app.command
+def status(*, dir_: World = None) -> None:
+    """Show the lab host as its own commands show it.
+
+    Parameters
+    ----------
+    dir_
+        Its folder ($ZONEWEAVER_HOME/lab).
+    """
+    world = _existing(dir_)
+    environment = {**os.environ, "PATH": f"{world}/bin:{os.environ.get('PATH', '')}"}
+    for argv in (["zoneadm", "list", "-cv"], ["zfs", "list"], ["dladm", "show-link"]):
+        terminal.say(f"$ {' '.join(argv)}")
+        sys.stdout.flush()
+        subprocess.run([str(world / "bin" / argv[0]), *argv[1:]], check=False, env=environment)
+
+
+@app.command
+def fault(*words: Annotated[str, Parameter(allow_leading_hyphen=True)], dir_: World = None) -> None:
+    """Order a fault on the lab host: the next such command fails, hangs or kills its caller.
+
+    Parameters
+    ----------
+    words
+        What `python -m labhost fault DIR` takes; --help shows it.
+    dir_
+        Its folder ($ZONEWEAVER_HOME/lab).
+    """
+    _labhost("fault", str(_existing(dir_)), *words)
+
+
+def _existing(given: Path | None) -> Path:
+    world = _world(given)
+    if not (world / "state").is_dir():
+        raise UsageError(f"There is no lab host in {world}: make one with `zoneweaver lab up`")
+    return world
+
+
+def guests() -> tuple[str, str]:
+    """Return which guests the zones get and why, from ZONEWEAVER_LAB_GUEST. Raises UsageError for unknown kinds."""
+    wanted = os.environ.get("ZONEWEAVER_LAB_GUEST", "").strip()
+    if wanted in PLANNED:
+        return "scripted", f"{wanted} guests are not there yet, so {GUESTS['scripted']}"
+    if wanted and wanted not in GUESTS:
+        raise UsageError(f"ZONEWEAVER_LAB_GUEST is one of {', '.join([*GUESTS, *PLANNED])}, not {wanted!r}")
+    chosen = wanted or "scripted"
+    return chosen, GUESTS[chosen] + ("" if wanted else "; ZONEWEAVER_LAB_GUEST chooses another")
+
+
+@app.command
+def run() -> None:
+    """Run the agent on a lab host, in the foreground; Ctrl-C ends both.
+
+    Everything is kept in $ZONEWEAVER_HOME (otherwise `var`): the lab host in `lab`, an admin key in `admin.key`.
+    """
+    from zoneweaver import agent, settings  # noqa: PLC0415  # late: nothing else here needs the agent
+
+    kind, why = guests()
+    terminal.say(f"Guests: {kind} ({why}).")
+    state = lab_home().absolute()
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    world = state / "lab"
+    os.environ["ZONEWEAVER_LAB_GUEST"] = kind
+    _labhost("up", str(world))
+    used = settings.load(
+        flags={
+            "home": str(state),
+            "server.bind_address": os.environ.get("ZONEWEAVER_SERVER__BIND_ADDRESS", "127.0.0.1"),
+            "host.root": str(world / "root"),
+            "host.command_path": str(world / "bin"),
+            "host.pfexec": True,
+        }
+    )
+    key_file = _admin_key(used, state / "admin.key")
+    hint = threading.Thread(target=_hint, args=(used, key_file), daemon=True)
+    hint.start()
+    try:
+        agent.run(used)
+    finally:
+        _labhost("down", str(world), check=False)
+
+
+def _admin_key(used: Settings, path: Path) -> Path:
+    """Make sure that the file holds a key that works."""
+    from zoneweaver.cli import local_keys  # noqa: PLC0415
+    from zoneweaver.cli.keys import write_key  # noqa: PLC0415
+
+    if path.exists() and local_keys.works(used, path.read_text(encoding="utf-8").strip()):
+        return path
+    made = local_keys.create(used, name="lab", description="Made by zoneweaver lab run", scope="admin")
+    write_key(path, str(made["api_key"]))
+    return path
+
+
+def _hint(used: Settings, key_file: Path) -> None:
+    """Wait until the agent is ready and say how it can be talked to."""
+    url = f"https://127.0.0.1:{used.server.https_port}"
+    if _ready(used):
+        terminal.say(
+            f"\nReady: {url}\n"
+            f"Key:   {key_file}\n"
+            f'Try:   curl --cacert {used.cert_path} -H "X-API-Key: $(cat {key_file})" {url}/zones\n'
+            f"or:    zoneweaver zones create web --ram 1G --disk 10G --nic web0@igb0 --start --wait\n"
+        )
+        sys.stdout.flush()
+
+
+def _ready(used: Settings) -> bool:
+    import http.client  # noqa: PLC0415
+    import ssl  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            context = ssl.create_default_context(cafile=used.cert_path)
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            connection = http.client.HTTPSConnection("127.0.0.1", used.server.https_port, timeout=5, context=context)
+            try:
+                connection.request("GET", "/health")
+                if connection.getresponse().status == 200:
+                    return True
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException):
+            pass
+        time.sleep(0.1)
+    return False

@@ -1,0 +1,70 @@
+"""API keys straight in the agent's database, for its own host: needed as long as no key exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from zoneweaver import settings as settings_of
+from zoneweaver.cli.connection import home
+from zoneweaver.domain.keys import ApiKey, Scope
+from zoneweaver.domain.tasks import stamp
+from zoneweaver.settings import DEFAULT_FILE, Settings
+from zoneweaver.store import keys
+from zoneweaver.store.database import Database
+from zoneweaver.store.seal import Seal
+
+T = TypeVar("T")
+
+
+def settings(config: Path | None) -> Settings:
+    """Return the settings of the agent on this host: the file's, or those of the state folder that is in use."""
+    at_home = config is None and not DEFAULT_FILE.exists()
+    return settings_of.load(config=config, flags={"home": str(home())} if at_home else None)
+
+
+def create(used: Settings, *, name: str, description: str, scope: str) -> dict[str, Any]:
+    """Make a key and return it as the API would."""
+    key, plain = _in(used, lambda c: keys.create(c, name=name, description=description, scope=Scope.of(scope)))
+    return {"api_key": plain, "entity_id": key.id, "name": key.name, "description": key.description, "scope": scope}
+
+
+def every(used: Settings) -> list[dict[str, Any]]:
+    """Return all keys as the API lists them."""
+    return [_shown(key) for key in _in(used, keys.every)]
+
+
+def revoke(used: Settings, key_id: str) -> dict[str, Any]:
+    """Revoke a key and return it."""
+    return _shown(_in(used, lambda c: keys.revoke(c, key_id)))
+
+
+def works(used: Settings, plain: str) -> bool:
+    """Say whether a key is known, not revoked, and may do everything."""
+    key = _in(used, lambda c: keys.find(c, keys.digest(plain)))
+    return key is not None and key.revoked_at is None and key.scope is Scope.ADMIN
+
+
+def _in(used: Settings, ask: Callable[[Connection], T]) -> T:
+    """Run one transaction on the database of the state folder."""
+    used.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database.open(used.database_url, Seal.load(used.home))
+    try:
+        return database.run_now(ask)
+    finally:
+        database.close()
+
+
+def _shown(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "description": key.description,
+        "scope": key.scope.word,
+        "is_active": key.revoked_at is None,
+        "created_at": stamp(key.created_at),
+        "last_used": stamp(key.last_used_at),
+    }
