@@ -39,7 +39,9 @@ class Values:
             return NOTHING
         if row[2] == properties.READ or (prop == "volsize" and "@" in name):
             text = self._statistic(name, prop, row[6])
-            return (text, "-") if text is not None else NOTHING
+            if text is None:
+                return NOTHING
+            return text, "default" if row[4] else "-"
         if prop == "mountpoint":
             return self._mountpoint(name)
         found = self.find(name, prop)
@@ -98,7 +100,7 @@ class Values:
             whole = space.referenced(dataset)
             return whole if prop == "referenced" else whole // 2
         if prop == "logicalused":
-            return space.used(name) // 2
+            return (space.used(name) - space.by_refreservation(dataset)) // 2
         if prop == "usedbysnapshots":
             return space.by_snapshots(dataset)
         if prop == "usedbydataset":

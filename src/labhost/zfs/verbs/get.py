@@ -30,8 +30,7 @@ def get(world: World, argv: list[str]) -> int:
     far = selection.depth(given.last("d"), recursive="r" in given)
     kinds = selection.types(given.values.get("t"), "fvs")
     datasets = Datasets(world.read("zfs"), world)
-    walked = kinds if "t" in given or not recursive else kinds
-    chosen, code = selection.choose(datasets, given.operands[1:], kinds, far, recursive=recursive, walked=walked)
+    chosen, code = selection.choose(datasets, given.operands[1:], kinds, far, recursive=recursive)
     values = Values(datasets, exact="p" in given)
     rows = []
     for name in chosen:
