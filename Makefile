@@ -1,0 +1,52 @@
+# The two that matter: `make run` starts everything on this machine, `make test` tests everything.
+# PYTHON=/path/to/python chooses the interpreter; without it the newest working one of 3.11 or later is taken.
+
+PYTHON ?=
+ZONEWEAVER_HOME ?= $(CURDIR)/var
+export ZONEWEAVER_HOME
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest
+WORKERS ?= 2
+
+.PHONY: help env run check test lint format bench soak docs requirements clean
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+env: ## make the environment in .venv, when it is not there or out of date
+	@tools/environment "$(PYTHON)"
+
+run: env ## run the lab host and the agent on it; ZONEWEAVER_HOME (./var) keeps everything
+	@exec $(BIN)/zoneweaver lab run
+
+lint: env ## style, types, and which room may import which
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: env ## put the source into form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+check: lint ## lint and the quick tests
+	$(PYTEST) -n $(WORKERS) -m "not slow"
+
+test: check ## everything: check, then the slow tests, with PostgreSQL
+	tools/postgres install
+	$(PYTEST) -n $(WORKERS) -m slow
+
+bench: env ## measure
+	$(BIN)/python -m bench
+
+soak: env ## the tests of random walks, for much longer
+	$(PYTEST) -n $(WORKERS) --hypothesis-profile=soak
+
+docs: env ## check the documents: every link leads somewhere, every decision is in the index
+	$(BIN)/python tools/documents
+
+requirements: env ## pin again what pyproject.toml and requirements/dev.in ask for
+	tools/pin
+
+clean: ## remove what was made here, but not what runs left in var
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage docs/site
