@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from zoneweaver.domain.attributes import ATTRIBUTES, CLOUD_INIT, attribute
+from zoneweaver.domain.attributes import ATTRIBUTES, CLOUD_INIT, Attribute, attribute
 from zoneweaver.domain.errors import Invalid
 from zoneweaver.domain.names import (
     DatasetName,
@@ -24,9 +24,9 @@ from zoneweaver.domain.names import (
     interface_address,
     plain_value,
 )
-from zoneweaver.domain.secret import Secret, Text, reveal
+from zoneweaver.domain.secret import Secret, Text
 from zoneweaver.domain.sizes import Size
-from zoneweaver.domain.zone import Resource, ResourceKind
+from zoneweaver.domain.zone import Resource, ResourceKind, is_secret_attr
 
 BOOT_SIZE: Final = Size.parse("30G")
 """Size of a new boot volume when none is given."""
@@ -295,8 +295,15 @@ def _template(source: Mapping[str, Any] | None) -> Template | None:
 
 def _attributes(body: Mapping[str, Any]) -> list[tuple[str, Text]]:
     return [
-        (known.attr, attribute(known, body[known.field])) for known in ATTRIBUTES if body.get(known.field) is not None
+        (known.attr, _checked(known, body[known.field])) for known in ATTRIBUTES if body.get(known.field) is not None
     ]
+
+
+def _checked(known: Attribute, value: object, *, prefix: str = "") -> Text:
+    """Check a value; what came as a secret, or must be one, stays one."""
+    secret = known.secret or isinstance(value, Secret)
+    text = attribute(known, value.reveal() if isinstance(value, Secret) else value, prefix=prefix)
+    return Secret(text) if secret or is_secret_attr(known.attr, text) else text
 
 
 def _cloud_init(body: Mapping[str, Any] | None) -> list[tuple[str, Text]]:
@@ -306,8 +313,7 @@ def _cloud_init(body: Mapping[str, Any] | None) -> list[tuple[str, Text]]:
     for known in CLOUD_INIT:
         value = body.get(known.field)
         if value is not None:
-            text = attribute(known, reveal(value) if isinstance(value, Secret) else value, prefix="cloud_init.")
-            values.append((known.attr, Secret(text) if known.secret else text))
+            values.append((known.attr, _checked(known, value, prefix="cloud_init.")))
     if values and "enabled" not in body:
         values.insert(0, ("cloud-init", "on"))
     return values

@@ -228,6 +228,35 @@ class ZoneConfig:
             ]
         return shown
 
+    def as_plain(self) -> dict[str, Any]:
+        """Return the configuration as JSON with its secrets in it (as Secret), for the sealed intent log."""
+        return {
+            "globals": [list(item) for item in self.globals],
+            "resources": [
+                {
+                    "kind": item.kind.value,
+                    "props": [list(prop) for prop in item.props],
+                    "lists": [list(element) for element in item.lists],
+                }
+                for item in self.resources
+            ],
+        }
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> ZoneConfig:
+        """Read what `as_plain` wrote."""
+        return cls(
+            globals=tuple((name, value) for name, value in data["globals"]),
+            resources=tuple(
+                Resource(
+                    kind=ResourceKind(item["kind"]),
+                    props=tuple((name, value) for name, value in item["props"]),
+                    lists=tuple((name, value) for name, value in item["lists"]),
+                )
+                for item in data["resources"]
+            ),
+        )
+
 
 _SHOWN: Final = frozenset({ResourceKind.ATTR, ResourceKind.NET, ResourceKind.FS, ResourceKind.DEVICE})
 

@@ -1,0 +1,74 @@
+"""The VNICs that the bhyve brand would leak or wrongly delete, because it looks at the configuration of the moment.
+
+At halt the brand deletes the VNICs of the nets that have a global-nic *then*. A net that was taken away from a running
+zone leaves its VNIC behind; a net that was given a global-nic loses a VNIC that somebody else had made. Both are noted
+when a running zone is changed, and settled when it has stopped (bhyve(7); the brand's post-halt hook).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zoneweaver.domain.errors import CommandFailed
+from zoneweaver.domain.zone import ResourceKind, ZoneConfig
+from zoneweaver.host import dladm
+from zoneweaver.operations import records
+from zoneweaver.tasks.context import Context
+
+Unsettled = dict[str, Any]
+"""`leaked`: {link: global-nic} to be deleted if it is still over that link; `kept`: {link: {over, mac, vid}} to be remade."""
+
+
+def compare(booted: ZoneConfig, after: ZoneConfig) -> tuple[dict[str, str], list[str]]:
+    """Return the on-demand VNICs that would be leaked, and the pre-made VNICs that would be deleted."""
+    then, now = _on_demand(booted), _on_demand(after)
+    leaked = {link: over for link, over in then.items() if link not in now}
+    endangered = [item.key for item in booted.of(ResourceKind.NET) if item.key in now and item.key not in then]
+    return leaked, endangered
+
+
+def _on_demand(config: ZoneConfig) -> dict[str, str]:
+    return {item.key: item.get("global-nic") or "" for item in config.of(ResourceKind.NET) if item.get("global-nic")}
+
+
+async def note_unsettled(ctx: Context, zone: str, after: ZoneConfig) -> None:
+    """Remember what must be settled once the running zone has stopped, given what it will be configured as."""
+    booted = ctx.files.booted(zone)
+    record = await records.recall(ctx, zone)
+    if booted is None or record is None:
+        return
+    leaked, endangered = compare(booted, after)
+    unsettled: Unsettled = {}
+    if leaked:
+        unsettled["leaked"] = leaked
+    if endangered:
+        there = {vnic.link: vnic for vnic in await ctx.ask(dladm.show_vnics())}
+        unsettled["kept"] = {
+            link: {"over": there[link].over, "mac": there[link].mac, "vid": there[link].vid}
+            for link in endangered
+            if link in there
+        }
+    if unsettled != record.unsettled:
+        await records.note(ctx, zone, unsettled=unsettled)
+
+
+async def settle(ctx: Context, zone: str) -> None:
+    """Delete what the brand leaked and remake what it deleted; the zone has stopped."""
+    record = await records.recall(ctx, zone)
+    if record is None or not record.unsettled:
+        return
+    there = {vnic.link: vnic for vnic in await ctx.ask(dladm.show_vnics())}
+    leaked: Mapping[str, str] = record.unsettled.get("leaked", {})
+    for link, over in leaked.items():
+        found = there.get(link)
+        if found is not None and not found.zone and over in {found.over, "auto"}:
+            try:
+                await ctx.run(dladm.delete_vnic(link))
+            except CommandFailed as error:
+                await ctx.say(f"warning: the VNIC {link} was left behind: {error.message}\n")
+    kept: Mapping[str, Mapping[str, Any]] = record.unsettled.get("kept", {})
+    for link, made in kept.items():
+        if link not in there:
+            await ctx.run(dladm.create_vnic(link, over=made["over"], mac=made["mac"], vid=made["vid"]))
+    await records.note(ctx, zone, unsettled={})

@@ -1,0 +1,35 @@
+"""Every operation there is, by kind: the one list that the engine and the plans use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from zoneweaver.domain.tasks import Kind
+from zoneweaver.operations.demo import Demo
+from zoneweaver.operations.zone_create import ZoneCreate
+from zoneweaver.operations.zone_delete import ZoneDelete
+from zoneweaver.operations.zone_discover import ZoneDiscover
+from zoneweaver.operations.zone_halt import ZoneHalt
+from zoneweaver.operations.zone_modify import ZoneModify
+from zoneweaver.operations.zone_reset import ZoneReset
+from zoneweaver.operations.zone_restart import ZoneRestart
+from zoneweaver.operations.zone_start import ZoneStart
+from zoneweaver.operations.zone_stop import ZoneStop
+from zoneweaver.tasks.operation import Operation
+
+OPERATIONS: Final[Mapping[Kind, Operation]] = {
+    operation.kind: operation
+    for operation in (
+        ZoneCreate(),
+        ZoneModify(),
+        ZoneDelete(),
+        ZoneStart(),
+        ZoneStop(),
+        ZoneHalt(),
+        ZoneRestart(),
+        ZoneReset(),
+        ZoneDiscover(),
+        Demo(),
+    )
+}

@@ -1,0 +1,261 @@
+"""zone_delete: halt, uninstall, remove the configuration, with `cleanup_datasets` the datasets, then the record.
+
+Uninstalling is the pivot: until it has begun to work everything can be brought back, from then on there is only forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, NotFound
+from zoneweaver.domain.tasks import Kind
+from zoneweaver.domain.zone import ZoneConfig
+from zoneweaver.domain.zonestate import ZoneState
+from zoneweaver.host import zfs, zoneadm, zonecfg
+from zoneweaver.host.command import Command
+from zoneweaver.operations import configuration, power, records
+from zoneweaver.operations.zone_create import state_of
+from zoneweaver.tasks.context import Context
+from zoneweaver.tasks.saga import NoWayBack, Outputs, Step
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cleanup:
+    """What a clean-up destroys below a zone's root, and what it keeps, each with the reason."""
+
+    destroy: tuple[str, ...]
+    keep: tuple[tuple[str, str], ...]
+    whole: bool
+    """Whether the root can go as a whole, with one command."""
+
+
+class ZoneDelete:
+    """Delete a zone. Parameters: `cleanup_datasets`, and `defaults` for where its root is when no row says so."""
+
+    kind = Kind.ZONE_DELETE
+
+    async def survey(self, ctx: Context) -> dict[str, Any]:
+        """Look at the zone, its configuration and its datasets. Raises NotFound, or Conflict naming what would be lost."""
+        await ctx.progress(5, "validating")
+        zone = str(ctx.zone_name)
+        line = next((line for line in await ctx.ask(zoneadm.list_zones()) if line.name == zone), None)
+        record = await records.recall(ctx, zone)
+        if line is None and record is None:
+            raise NotFound("Zone not found", code="zone_not_found")
+        config = None if line is None else await configuration.read(ctx, zone)
+        root = _root(zone, ctx.params["defaults"], record.root_dataset if record else None)
+        attached = list(record.attached) if record else []
+        cleanup = bool(ctx.params.get("cleanup_datasets"))
+        installed = line is not None and line.state is not ZoneState.CONFIGURED
+        there: Mapping[str, zfs.Dataset] = {}
+        if installed or cleanup:
+            there = await ctx.ask(zfs.survey([root], recursive=True, snapshots=True))
+        if installed and config is not None:
+            _refuse_loss(config, there, cleanup=cleanup, zone=zone, attached=attached)
+        planned = decide(zone, root, there, attached, ctx.files.read_all(), config.zonepath if config else None)
+        return {
+            "state": None if line is None else line.state.value,
+            "config": None if config is None else config.as_plain(),
+            "root": root,
+            "attached": attached,
+            "destroy": list(planned.destroy) if cleanup else [],
+            "whole": planned.whole,
+        }
+
+    def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:
+        """Return the steps that the survey decided on."""
+        zone = str(ctx.zone_name)
+        state = None if survey["state"] is None else ZoneState(survey["state"])
+        found: list[Step[Context]] = []
+        if state is not None and state.active:
+            found.append(_halt(zone))
+        if state is not None and state is not ZoneState.CONFIGURED:
+            found.append(_uninstall(zone))
+        if survey["config"] is not None:
+            config = ZoneConfig.from_plain(survey["config"])
+            found.append(_unconfigure(zone, config, pivot=state is ZoneState.CONFIGURED))
+        if ctx.params.get("cleanup_datasets"):
+            found.append(_clean_up(zone, survey))
+        return [*found, records.forget(zone)]
+
+
+def _root(zone: str, defaults: Mapping[str, str], remembered: str | None) -> str:
+    root = remembered or f"{defaults['pool']}/{defaults['dataset']}/{zone}"
+    if root.rpartition("/")[2] != zone or root.count("/") < 1:
+        raise Conflict(f"Dataset {root} is not the root of zone {zone}", code="not_its_root")
+    return root
+
+
+def _refuse_loss(
+    config: ZoneConfig, there: Mapping[str, zfs.Dataset], *, cleanup: bool, zone: str, attached: Sequence[str]
+) -> None:
+    """Refuse when uninstalling would take volumes along that are to stay: the brand destroys all below the zonepath."""
+    holder = next((name for name, found in there.items() if found.mountpoint == config.zonepath), None)
+    if holder is None:
+        return
+    for name, found in there.items():
+        below = name.startswith(f"{holder}/") and found.kind is zfs.DatasetKind.VOLUME
+        if below and not (cleanup and found.owned_for_zone(zone) and name not in attached):
+            raise Conflict(
+                f"Uninstalling zone {zone} would destroy the volume {name}, which lies below its zonepath",
+                code="volume_below_zonepath",
+            )
+
+
+def decide(
+    zone: str,
+    root: str,
+    there: Mapping[str, zfs.Dataset],
+    attached: Sequence[str],
+    configs: Mapping[str, ZoneConfig],
+    zonepath: str | None,
+) -> Cleanup:
+    """Decide what below the root may be destroyed: what carries this zone's tag, is not attached, and nobody else uses."""
+    keep: dict[str, str] = {}
+    own: list[str] = []
+    datasets = [name for name, found in there.items() if found.kind is not zfs.DatasetKind.SNAPSHOT]
+    for name in datasets:
+        found = there[name]
+        is_zonepath = zonepath is not None and found.mountpoint == zonepath
+        user = next((other for other, config in configs.items() if other != zone and name in config.volumes), None)
+        clones = [
+            clone
+            for snapshot in there.values()
+            if snapshot.name.startswith(f"{name}@")
+            for clone in snapshot.clones
+            if not clone.startswith(f"{root}/")
+        ]
+        if name in attached:
+            keep[name] = "it was attached as an existing dataset"
+        elif user is not None:
+            keep[name] = f"zone {user} uses it"
+        elif clones:
+            keep[name] = f"{clones[0]} was cloned from it"
+        elif not is_zonepath and not found.owned_for_zone(zone):
+            keep[name] = "it was not made by this agent for this zone"
+        else:
+            own.append(name)
+    destroy = [name for name in own if not any(kept == name or kept.startswith(f"{name}/") for kept in keep)]
+    whole = root in destroy and len(destroy) == len(datasets)
+    return Cleanup(
+        destroy=tuple(sorted(destroy, key=lambda name: (-name.count("/"), name))),
+        keep=tuple(sorted(keep.items())),
+        whole=whole,
+    )
+
+
+def _halt(zone: str) -> Step[Context]:
+    async def do(ctx: Context, _: Outputs) -> None:
+        await power.halt(ctx, zone)
+
+    async def undo(ctx: Context, _: Outputs) -> None:
+        if await power.state(ctx, zone) is ZoneState.INSTALLED:
+            await ctx.run(zoneadm.boot(zone))
+
+    return Step(
+        name="halt",
+        do=do,
+        undo=undo,
+        progress=10,
+        status="halting_zone",
+        planned=power.halting(zone),
+        planned_undo=(zoneadm.boot(zone),),
+    )
+
+
+def _uninstall(zone: str) -> Step[Context]:
+    async def do(ctx: Context, _: Outputs) -> None:
+        if state_of(ctx, zone) in {ZoneState.CONFIGURED, None}:
+            return
+        try:
+            await ctx.run(zoneadm.uninstall(zone))
+        except CommandFailed:
+            if state_of(ctx, zone) is not ZoneState.CONFIGURED:  # it may have worked all the same
+                raise
+        if state_of(ctx, zone) not in {ZoneState.CONFIGURED, None}:
+            raise Failed(f"zoneadm uninstall reported success, but zone {zone} is still installed")
+
+    async def undo(ctx: Context, _: Outputs) -> None:
+        if state_of(ctx, zone) is not ZoneState.INSTALLED:
+            raise NoWayBack(f"Zone {zone} is uninstalled in part")
+
+    return Step(
+        name="uninstallation",
+        do=do,
+        undo=undo,
+        progress=40,
+        status="uninstalling_zone",
+        planned=(zoneadm.uninstall(zone),),
+        pivot=True,
+    )
+
+
+def _unconfigure(zone: str, config: ZoneConfig, *, pivot: bool) -> Step[Context]:
+    async def do(ctx: Context, _: Outputs) -> None:
+        if zone not in ctx.files.index():
+            return
+        try:
+            await ctx.run(zonecfg.delete(zone))
+        except CommandFailed:
+            if zone in ctx.files.index():  # it may have worked all the same
+                raise
+        if zone in ctx.files.index():
+            raise Failed(f"zonecfg delete reported success, but zone {zone} is still configured")
+
+    async def undo(ctx: Context, _: Outputs) -> None:
+        if zone not in ctx.files.index():
+            raise NoWayBack(f"Zone {zone} is not configured any more")
+        await configuration.expect(ctx, zone, config)
+
+    return Step(
+        name="configuration",
+        do=do,
+        undo=undo if pivot else None,
+        progress=60,
+        status="removing_configuration",
+        planned=(zonecfg.delete(zone),),
+        pivot=pivot,
+    )
+
+
+def _clean_up(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
+    root: str = survey["root"]
+
+    async def do(ctx: Context, _: Outputs) -> dict[str, Any]:
+        there = await ctx.ask(zfs.survey([root], recursive=True, snapshots=True))
+        found = decide(zone, root, there, survey["attached"], ctx.files.read_all(), None)
+        for name, why in found.keep:
+            if name != root:
+                await ctx.say(f"kept {name}: {why}\n")
+        for command in _destroying(root, found):
+            try:
+                await ctx.run(command)
+            except CommandFailed as error:
+                if not zfs.said_missing(error.stderr):
+                    raise
+        kept = [{"dataset": name, "reason": why} for name, why in found.keep if name != root or len(found.keep) == 1]
+        return {"destroyed": list(found.destroy), "kept": kept}
+
+    return Step(
+        name="datasets",
+        do=do,
+        progress=80,
+        status="destroying_datasets",
+        planned=_destroying(root, Cleanup(destroy=_after_uninstall(survey), keep=(), whole=survey["whole"])),
+    )
+
+
+def _after_uninstall(survey: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is left to be destroyed once the brand has destroyed the zonepath."""
+    config = survey["config"]
+    zonepath = ZoneConfig.from_plain(config).zonepath if config else ""
+    own = f"{survey['root']}/{zonepath.rpartition('/')[2]}"
+    return tuple(name for name in survey["destroy"] if name != own)
+
+
+def _destroying(root: str, found: Cleanup) -> tuple[Command, ...]:
+    if found.whole:
+        return (zfs.destroy(root, recursive=True),)
+    return tuple(zfs.destroy(name, recursive=True) for name in found.destroy)

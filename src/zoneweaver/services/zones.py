@@ -1,0 +1,480 @@
+"""Zones: kind checks before a task is queued, and answers from memory. What is right is decided by the operations."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from zoneweaver.domain.attributes import DEFAULT_RAM, DEFAULT_VCPUS
+from zoneweaver.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from zoneweaver.domain.requests import CreateZone, ModifyZone, NewVolume
+from zoneweaver.domain.secret import MASK, Secret, masked
+from zoneweaver.domain.tasks import Kind, NewTask, Status, Task, stamp
+from zoneweaver.domain.zone import ResourceKind, ZoneConfig, is_secret_attr
+from zoneweaver.domain.zonestate import ZoneState
+from zoneweaver.host import zfs, zoneadm, zonecfg
+from zoneweaver.host.command import Command
+from zoneweaver.host.run import Host
+from zoneweaver.host.zonexml import ConfigFiles
+from zoneweaver.operations.registry import OPERATIONS
+from zoneweaver.services.queueing import Proposal
+from zoneweaver.store import zones
+from zoneweaver.store.database import Database
+from zoneweaver.store.zones import ZoneRecord
+from zoneweaver.tasks import queue
+from zoneweaver.tasks.context import Context
+
+POWER: Final = {
+    "start": Kind.ZONE_START,
+    "stop": Kind.ZONE_STOP,
+    "halt": Kind.ZONE_HALT,
+    "restart": Kind.ZONE_RESTART,
+    "reset": Kind.ZONE_RESET,
+}
+
+PLACEHOLDER: Final = "<task_id>"
+"""Stands in a plan for the id that the task would have."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Defaults:
+    """Where zones go when a request does not say, and how long a boot is watched (seconds)."""
+
+    pool: str = "rpool"
+    dataset: str = "zones"
+    grace: float = 2.0
+
+
+class Zones:
+    """Everything that can be asked about zones."""
+
+    def __init__(self, *, database: Database, host: Host, files: ConfigFiles, defaults: Defaults) -> None:
+        self._database = database
+        self._host = host
+        self._files = files
+        self._defaults = defaults
+
+    # --- answers
+
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        brand: str | None = None,
+        tag: str | None = None,
+        name: str | None = None,
+        limit: int = 1000,
+        offset: int = 0,
+    ) -> dict[str, Any]:
+        """Return the zones by name; `name` finds a part of it."""
+
+        def read(c: Connection) -> tuple[Sequence[ZoneRecord], Mapping[str, Task]]:
+            return zones.every(c), queue.current_by_zone(c)
+
+        records, current = await self._database.read(read)
+        found = [
+            record
+            for record in records
+            if (status is None or record.status == status)
+            and (brand is None or record.brand == brand)
+            and (tag is None or tag in record.tags)
+            and (name is None or name in record.name)
+        ]
+        shown = [_row(record, current.get(record.name)) for record in found[offset : offset + limit]]
+        return {"zones": shown, "total": len(found)}
+
+    async def get(self, name: str) -> tuple[dict[str, Any], str]:
+        """Return a zone's details and its ETag. Raises NotFound."""
+
+        def read(c: Connection) -> tuple[ZoneRecord | None, Sequence[Task]]:
+            return zones.get(c, name), queue.open_tasks(c, zone_name=name)
+
+        record, tasks = await self._database.read(read)
+        if record is None:
+            raise _unknown(name)
+        current = next((task for task in tasks if task.status is Status.RUNNING), tasks[0] if tasks else None)
+        return {
+            "zone_info": {
+                **_row(record, current),
+                "root_dataset": record.root_dataset,
+                "attached_datasets": list(record.attached),
+                "provisioning": masked(record.provisioning),
+                "created_by_task": record.created_by_task,
+                "created_at": stamp(record.created_at),
+                "updated_at": stamp(record.updated_at),
+            },
+            "configuration": dict(record.configuration),
+            "system_status": record.status,
+            "pending_tasks": [task.as_json() for task in tasks],
+        }, etag(record)
+
+    async def config(self, name: str) -> dict[str, Any]:
+        """Return the live configuration, and what `zonecfg export` prints with secrets masked. Raises NotFound."""
+        self._must_be_on_host(name)
+        config, text = await self._host.ask(zonecfg.export_with_text(name))
+        for value in config.attrs.values():
+            if isinstance(value, Secret):
+                text = text.replace(f'"{value.reveal()}"', f'"{MASK}"')
+        return {"zone_name": name, "configuration": config.as_json(), "export": text}
+
+    async def pending(self, name: str) -> dict[str, Any]:
+        """Return what the running guest has not seen yet of the configuration. Raises NotFound."""
+        self._must_be_on_host(name)
+        live, booted = self._files.read(name), self._files.booted(name)
+        if live is None:
+            raise _unknown(name)
+        changes = [] if booted is None else differences(booted, live)
+        return {
+            "zone_name": name,
+            "running": booted is not None,
+            "requires_restart": bool(changes),
+            "changes": changes,
+        }
+
+    # --- changes
+
+    async def create(self, body: Mapping[str, Any], caller: str) -> Proposal:
+        """Propose a creation. Raises Invalid, Conflict (the name is taken), NotFound (the template is not there)."""
+        request = CreateZone.from_json(body)
+        if request.template is not None:
+            await self._check_template(request)
+        on_host = request.name in self._files.index()
+        task = self._task(Kind.ZONE_CREATE, request.name, {"request": sealed(body), "defaults": self._places()}, caller)
+        answer = _queued(task, "Zone creation task queued successfully")
+        proposed = [task]
+        if request.start_after_create:
+            start = self._task(
+                Kind.ZONE_START, request.name, {"grace": self._defaults.grace}, caller, depends_on=task.id
+            )
+            proposed.append(start)
+            answer["start_task_id"] = start.id
+            answer["message"] = "Zone creation task queued with auto-start"
+
+        def guard(c: Connection) -> None:
+            if zones.get(c, request.name) is not None or _open(c, request.name, Kind.ZONE_CREATE):
+                raise Conflict(f"Zone {request.name} already exists in database", code="zone_exists")
+            if on_host:
+                raise Conflict(f"Zone {request.name} already exists on the system", code="zone_exists")
+
+        return Proposal(tasks=tuple(proposed), body=answer, guard=guard)
+
+    async def _check_template(self, request: CreateZone) -> None:
+        assert request.template is not None  # noqa: S101 - the caller looked
+        snapshot = request.template.snapshot
+        found = (await self._host.ask(zfs.survey([snapshot]))).get(snapshot)
+        if found is None:
+            raise NotFound(f"Template snapshot {snapshot} does not exist", code="no_such_template")
+        boot = request.boot
+        size = boot.size if isinstance(boot, NewVolume) else None
+        if size is not None and found.volsize is not None and size < found.volsize:
+            raise Invalid(
+                f"boot_volume.size is smaller than the template, which has {found.volsize} bytes",
+                field="boot_volume.size",
+            )
+
+    async def modify(self, name: str, body: Mapping[str, Any], caller: str, *, if_match: str | None) -> Proposal:
+        """Propose a modification; notes, tags and provisioning alone are written in the same transaction, without a task."""
+        request = ModifyZone.from_json(body)
+        on_host = name in self._files.index()
+        record = await self._database.read(lambda c: zones.get(c, name))
+        if record is None and not on_host:
+            raise _unknown(name)
+        if not request.touches_host:
+            return self._annotate(name, request, body, if_match)
+        running = record is not None and ZoneState.of(record.status).active
+        waits = running and (request != ModifyZone(autoboot=request.autoboot, force=request.force))
+        task = self._task(Kind.ZONE_MODIFY, name, {"request": sealed(body), "defaults": self._places()}, caller)
+        answer = _queued(task, "Modification queued. Changes will take effect on next zone boot.")
+        answer["requires_restart"] = waits
+
+        def guard(c: Connection) -> None:
+            _check_etag(zones.get(c, name), if_match)
+
+        return Proposal(tasks=(task,), body=answer, guard=guard)
+
+    def _annotate(self, name: str, request: ModifyZone, body: Mapping[str, Any], if_match: str | None) -> Proposal:
+        def guard(c: Connection) -> None:
+            _check_etag(zones.get(c, name), if_match)
+            given: dict[str, Any] = {}
+            if request.tags is not None:
+                given["tags"] = request.tags
+            if request.notes is not None:
+                given["notes"] = request.notes
+            if request.provisioning is not None:
+                given["provisioning"] = sealed(body)["provisioning"]
+            zones.annotate(c, name, **given)
+
+        answer = {
+            "success": True,
+            "zone_name": name,
+            "operation": Kind.ZONE_MODIFY.value,
+            "status": Status.COMPLETED.value,
+            "message": "Zone updated",
+            "requires_restart": False,
+        }
+        return Proposal(tasks=(), body=answer, status=200, guard=guard)
+
+    async def delete(
+        self, name: str, caller: str, *, cleanup_datasets: bool, force: bool, if_match: str | None
+    ) -> Proposal:
+        """Propose a deletion. Raises NotFound. An identical task that is queued already is the answer."""
+        on_host = name in self._files.index()
+        params = {"cleanup_datasets": cleanup_datasets, "force": force, "defaults": self._places()}
+        task = self._task(Kind.ZONE_DELETE, name, params, caller, metadata={"cleanup_datasets": cleanup_datasets})
+        answer = _queued(task, "Zone deletion task queued successfully")
+
+        def guard(c: Connection) -> dict[str, Any] | None:
+            record = zones.get(c, name)
+            if record is None and not on_host:
+                raise _unknown(name)
+            _check_etag(record, if_match)
+            return _already_queued(c, task, answer)
+
+        return Proposal(tasks=(task,), body=answer, guard=guard)
+
+    async def forget(self, name: str) -> Proposal:
+        """Forget a record whose zone the host no longer has. Raises NotFound, or Conflict when the host has it."""
+        on_host = any(line.name == name for line in await self._host.ask(zoneadm.list_zones()))
+
+        def guard(c: Connection) -> None:
+            if zones.get(c, name) is None:
+                raise _unknown(name)
+            if on_host:
+                raise Conflict(f"Zone {name} still exists on the system", code="zone_on_host")
+            zones.forget(c, name)
+
+        answer = {"success": True, "zone_name": name, "message": "Zone record removed from database"}
+        return Proposal(tasks=(), body=answer, status=200, guard=guard)
+
+    async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: str) -> Proposal:
+        """Propose a change of power; a zone that is there already, with nothing queued, needs no task."""
+        kind = POWER[verb]
+        line = next((line for line in await self._host.ask(zoneadm.list_zones()) if line.name == name), None)
+        if line is None:
+            raise _unknown(name)
+        if verb in {"start", "restart"} and line.state in {ZoneState.CONFIGURED, ZoneState.INCOMPLETE}:
+            raise Conflict(f"Zone {name} is {line.state.value}: it must be installed first", code="not_installed")
+        there = {"start": line.state is ZoneState.RUNNING, "stop": not line.state.active, "halt": not line.state.active}
+        params = {key: value for key, value in options.items() if value is not None}
+        if verb in {"start", "restart"}:
+            params["grace"] = self._defaults.grace
+        task = self._task(kind, name, params, caller)
+        answer = _queued(task, f"Zone {verb} task queued successfully")
+
+        def guard(c: Connection) -> dict[str, Any] | None:
+            if not queue.open_tasks(c, zone_name=name):
+                if there.get(verb, False):
+                    word = "running" if verb == "start" else "stopped"
+                    return {
+                        "success": True,
+                        "zone_name": name,
+                        "operation": kind.value,
+                        "status": f"already_{word}",
+                        "message": f"Zone {name} is already {word}",
+                    }
+                if verb == "reset" and line.state is not ZoneState.RUNNING:
+                    raise Conflict(f"Zone {name} is not running", code="not_running")
+            return _already_queued(c, task, answer)
+
+        return Proposal(tasks=(task,), body=answer, guard=guard)
+
+    async def discover(self, caller: str) -> Proposal:
+        """Propose to look at the host now."""
+        task = self._task(Kind.ZONE_DISCOVER, None, {}, caller)
+        answer = {
+            "success": True,
+            "task_id": task.id,
+            "operation": task.kind.value,
+            "status": Status.PENDING.value,
+            "message": "Zone discovery task queued successfully",
+        }
+        return Proposal(tasks=(task,), body=answer)
+
+    async def plan(self, proposal: Proposal) -> dict[str, Any]:
+        """Return what the proposal's tasks would do, as commands; asks the host, changes nothing."""
+        steps: list[dict[str, Any]] = []
+        for task in proposal.tasks:
+            if task.depends_on is not None:
+                continue  # what it does depends on what this one will have made
+            ctx = Context.dry(
+                task_id=PLACEHOLDER,
+                zone_name=task.zone_name,
+                params=task.params,
+                host=self._host,
+                files=self._files,
+                database=self._database,
+            )
+            operation = OPERATIONS[task.kind]
+            for step in operation.steps(ctx, await operation.survey(ctx)):
+                steps.append(_shown_step(step.name, step.planned, step.planned_undo))
+        return {"success": True, "dry_run": True, "plan": steps}
+
+    def _task(
+        self,
+        kind: Kind,
+        zone: str | None,
+        params: Mapping[str, Any],
+        caller: str,
+        *,
+        depends_on: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> NewTask:
+        return NewTask(
+            id=str(uuid.uuid4()),
+            kind=kind,
+            zone_name=zone,
+            params=params,
+            created_by=caller,
+            depends_on=depends_on,
+            metadata=metadata or {},
+        )
+
+    def _places(self) -> dict[str, str]:
+        return {"pool": self._defaults.pool, "dataset": self._defaults.dataset}
+
+    def _must_be_on_host(self, name: str) -> None:
+        if name not in self._files.index():
+            raise _unknown(name)
+
+
+def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request with its passwords as secrets, so that nothing that keeps it can show them."""
+    request = dict(body)
+    for field in ("vnc", "extra"):
+        value = request.get(field)
+        if isinstance(value, str) and is_secret_attr(field, value):
+            request[field] = Secret(value)
+    for part in ("cloud_init", "provisioning"):
+        if isinstance(request.get(part), Mapping):
+            request[part] = _sealed_passwords(request[part])
+    return request
+
+
+def _sealed_passwords(value: Any, key: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {name: _sealed_passwords(item, name) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sealed_passwords(item, key) for item in value]
+    if isinstance(value, str) and any(word in key.lower() for word in ("password", "secret", "token", "private_key")):
+        return Secret(value)
+    return value
+
+
+def etag(record: ZoneRecord) -> str:
+    """Return the version of a record as an ETag."""
+    return f'"{record.name}-{record.version}"'
+
+
+def differences(booted: ZoneConfig, live: ZoneConfig) -> list[dict[str, Any]]:
+    """Return what a zone's next boot would change, resource by resource, secrets masked."""
+    changes: list[dict[str, Any]] = []
+    before, after = booted.as_json(), live.as_json()
+    old, new = before.pop("attrs"), after.pop("attrs")
+    secret = {name for config in (booted, live) for name, value in config.attrs.items() if isinstance(value, Secret)}
+    for name in sorted({*old, *new}):
+        changed = booted.attrs.get(name) != live.attrs.get(name) if name in secret else old.get(name) != new.get(name)
+        if changed:
+            changes.append({"what": "attr", "name": name, "booted": old.get(name), "configured": new.get(name)})
+    for kind, field, key in (
+        (ResourceKind.NET, "nics", "physical"),
+        (ResourceKind.FS, "filesystems", "dir"),
+    ):
+        then = {item[key]: item for item in before[field]}
+        now = {item[key]: item for item in after[field]}
+        changes += [
+            {"what": kind.value, "name": name, "booted": then.get(name), "configured": now.get(name)}
+            for name in dict.fromkeys([*then, *now])
+            if then.get(name) != now.get(name)
+        ]
+    changes += [
+        {
+            "what": "device",
+            "name": match,
+            "booted": match if match in before["devices"] else None,
+            "configured": match if match in after["devices"] else None,
+        }
+        for match in dict.fromkeys([*before["devices"], *after["devices"]])
+        if (match in before["devices"]) != (match in after["devices"])
+    ]
+    return changes
+
+
+def _row(record: ZoneRecord, task: Task | None) -> dict[str, Any]:
+    attrs = record.configuration.get("attrs", {})
+    return {
+        "name": record.name,
+        "brand": record.brand,
+        "status": record.status,
+        "autoboot": bool(record.configuration.get("autoboot", False)),
+        "ram": attrs.get("ram", DEFAULT_RAM),
+        "vcpus": attrs.get("vcpus", DEFAULT_VCPUS),
+        "zonepath": record.zonepath,
+        "tags": list(record.tags),
+        "notes": record.notes,
+        "is_orphaned": record.is_orphaned,
+        "auto_discovered": record.auto_discovered,
+        "last_seen": stamp(record.last_seen),
+        "current_task": None
+        if task is None
+        else {
+            "id": task.id,
+            "operation": task.operation,
+            "status": task.status.value,
+            "progress_percent": task.progress_percent,
+        },
+    }
+
+
+def _queued(task: NewTask, message: str) -> dict[str, Any]:
+    return {
+        "success": True,
+        "task_id": task.id,
+        "zone_name": task.zone_name,
+        "operation": task.kind.value,
+        "status": Status.PENDING.value,
+        "message": message,
+    }
+
+
+def _open(c: Connection, zone: str, kind: Kind) -> Task | None:
+    return next((task for task in queue.open_tasks(c, zone_name=zone) if task.operation == kind.value), None)
+
+
+def _already_queued(c: Connection, task: NewTask, answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the answer for an identical task that waits already, if there is one."""
+    waiting = queue.identical_pending(c, task)
+    if waiting is None:
+        return None
+    return {**answer, "task_id": waiting.id, "status": waiting.status.value}
+
+
+def _check_etag(record: ZoneRecord | None, if_match: str | None) -> None:
+    if if_match is None or if_match.strip() == "*":
+        return
+    versions = {part.strip().removeprefix("W/") for part in if_match.split(",")}
+    if record is None or etag(record) not in versions:
+        raise PreconditionFailed("The zone has changed since that version", details={"etag": record and etag(record)})
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound("Zone not found", code="zone_not_found", details={"zone": name})
+
+
+def _shown_step(name: str, commands: Sequence[Command], undo: Sequence[Command]) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "step": name,
+        "commands": [argv for command in commands for argv in _argvs(command)],
+        "undo": [argv for command in undo for argv in _argvs(command)],
+    }
+    scripts = [command.script.shown() for command in commands if command.script is not None]
+    if scripts:
+        shown["scripts"] = scripts
+    return shown
+
+
+def _argvs(command: Command) -> list[list[str]]:
+    return [list(command.argv)] if command.pipe_to is None else [list(command.argv), list(command.pipe_to)]
