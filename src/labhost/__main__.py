@@ -1,20 +1,147 @@
-"""`python -m labhost`: make a lab host, look at it, order faults, end it."""
+"""`labhost`: make a lab host, look at it, fill it with examples, order faults, end it."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 
-from labhost.world import World
+from labhost import faults
+from labhost.world import World, WorldError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one labhost command line."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one labhost command line and return its exit code."""
+    given = _parser().parse_args(argv)
+    action: Callable[[argparse.Namespace], int] = given.do
+    try:
+        return action(given)
+    except (WorldError, ValueError) as problem:
+        print(f"labhost: {problem}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="labhost", description="An emulated OmniOS host in a folder.")
-    actions = parser.add_subparsers(dest="action", required=True)
-    up = actions.add_parser("up", help="make the host, or bring it up to date")
-    up.add_argument("dir")
-    given = parser.parse_args(argv)
-    World.create(given.dir)
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    def action(
+        name: str, text: str, do: Callable[[argparse.Namespace], int], *, settings: bool = False
+    ) -> argparse.ArgumentParser:
+        one = actions.add_parser(name, help=text, description=text)
+        one.add_argument("dir", metavar="DIR", help="the folder of the host")
+        if settings:
+            one.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="settings of the host")
+        one.set_defaults(do=do)
+        return one
+
+    action("up", "make the host, or bring it up to date", _up, settings=True)
+    action("down", "end the guests and everything else that runs on the host", _down)
+    action("status", "show what the host is and has", _status)
+    action("set", "change settings of the host; an empty value takes one back", _set, settings=True)
+    action("examples", "make the images and datasets that the examples name", _examples)
+    action("faults", "show the faults on order", _faults)
+    action("clear", "take back all faults on order", _clear)
+    fault = action("fault", "order a fault", _fault)
+    fault.add_argument("act", choices=faults.ACTS)
+    fault.add_argument("command", help='the command that it strikes, "*" for any')
+    fault.add_argument("words", nargs="*", help="words that must all be among the arguments")
+    fault.add_argument("--nth", type=int, default=1, help="strike the nth such command (1)")
+    fault.add_argument("--when", choices=("before", "after", "during"), default="before")
+    fault.add_argument("--message", default="", help="what it says on stderr")
+    fault.add_argument("--exit", type=int, default=1, help="the exit code (1)")
+    fault.add_argument("--seconds", type=float, default=0, help="how long it is slow, or outlives its caller")
+    fault.add_argument("--always", action="store_true", help="strike every one from the nth on")
+    return parser
+
+
+def _settings(words: list[str]) -> dict[str, object]:
+    """Return settings from NAME=VALUE words; a value is JSON if it can be, else text."""
+    found: dict[str, object] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise ValueError(f"{word} is no setting: say NAME=VALUE")
+        try:
+            found[name] = json.loads(text) if text else None
+        except json.JSONDecodeError:
+            found[name] = text
+    return found
+
+
+def _up(given: argparse.Namespace) -> int:
+    world = World.create(given.dir, **_settings(given.settings))
+    print(f"{world.path}: commands in bin/, files in root/")
+    return 0
+
+
+def _set(given: argparse.Namespace) -> int:
+    World(given.dir).configure(**_settings(given.settings))
+    return 0
+
+
+def _down(given: argparse.Namespace) -> int:
+    from labhost.ending import end
+
+    ended = end(World(given.dir))
+    print(f"{len(ended)} processes ended")
+    return 0
+
+
+def _status(given: argparse.Namespace) -> int:
+    world = World(given.dir)
+    zones = world.read("zones").get("zones", {})
+    zfs = world.read("zfs")
+    print(f"host      {world.path}")
+    print(f"settings  {json.dumps(world.read('settings'), sort_keys=True)}")
+    for name, pool in sorted(zfs.get("pools", {}).items()):
+        print(f"pool      {name} {pool['health']} {pool['size']} bytes")
+    print(f"datasets  {len(zfs.get('datasets', {}))}")
+    for name, zone in sorted(zones.items()):
+        print(f"zone      {name} {zone['state']} id {zone['zoneid']} process {zone.get('pid')}")
+    print(f"faults    {len(faults.orders(world))} on order")
+    return 0
+
+
+def _examples(given: argparse.Namespace) -> int:
+    from labhost.examples import make
+
+    for line in make(World(given.dir)):
+        print(line)
+    return 0
+
+
+def _fault(given: argparse.Namespace) -> int:
+    identity = faults.order(
+        World(given.dir),
+        command=given.command,
+        words=given.words,
+        nth=given.nth,
+        act=given.act,
+        when=given.when,
+        message=given.message,
+        exit=given.exit,
+        seconds=given.seconds,
+        once=not given.always,
+    )
+    print(identity)
+    return 0
+
+
+def _faults(given: argparse.Namespace) -> int:
+    for entry in faults.orders(World(given.dir)):
+        state = f"struck {len(entry['fired'])} times" if entry["fired"] else "waits"
+        words = " ".join([entry["command"], *entry["words"]])
+        print(f"{entry['id']}  {entry['act']} {entry['when']} number {entry['nth']} of '{words}': {state}")
+    return 0
+
+
+def _clear(given: argparse.Namespace) -> int:
+    faults.clear(World(given.dir))
     return 0
 
 

@@ -17,6 +17,21 @@ TEBIBYTE = 1 << 40
 _SIGNALS = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP)
 
 
+_open: set[int] = set()
+
+
+def _forget_locks() -> None:
+    """Let a forked child hold nothing of its parent's: neither the locks nor the put-off signals."""
+    if _open:
+        for number in _open:
+            os.close(number)
+        _open.clear()
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _SIGNALS)
+
+
+os.register_at_fork(after_in_child=_forget_locks)
+
+
 class WorldError(Exception):
     """The folder is not a world, or something would leave it."""
 
@@ -45,6 +60,7 @@ class Lock:
                 self._let_go()
                 raise
             self.files.append((area, number))
+            _open.add(number)
             self.world.held.add(area)
         # A change is whole or not at all: a termination that arrives now waits for the end of the block.
         self.mask = set(_signal.pthread_sigmask(_signal.SIG_BLOCK, _SIGNALS))
@@ -56,7 +72,9 @@ class Lock:
     def _let_go(self) -> None:
         for area, number in reversed(self.files):
             self.world.held.discard(area)
-            os.close(number)
+            if number in _open:  # not in a forked child, which let go of it at once
+                _open.remove(number)
+                os.close(number)
         self.files.clear()
 
 
