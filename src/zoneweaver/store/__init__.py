@@ -1,0 +1,1 @@
+"""What is remembered: the tables, one door to the database, secrets sealed at rest."""

@@ -1,0 +1,520 @@
+"""The queue: what a task's row may become, each change one function inside a transaction.
+
+The order is priority, then the sequence in which tasks came; no clock takes part. That two tasks of a zone never run
+at once is what the claim sees to and what a unique index makes certain.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+
+from zoneweaver.domain.errors import AgentError, Conflict, Invalid, NotFound
+from zoneweaver.domain.tasks import PRIORITIES, NewTask, Status, Task
+from zoneweaver.store import tables, transaction
+from zoneweaver.store.transaction import Note
+from zoneweaver.tasks.rows import NO, PENDING, RUNNING, SHOWN, YES, T, changed, task_of
+from zoneweaver.tasks.saga import Entry
+
+DEPENDENCY_FAILED: Final = "Dependency failed"
+
+
+class LostTask(AgentError):
+    """The task is no longer this owner's: another agent took it over, or it has ended."""
+
+    code = "lost_task"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claimed:
+    """A task that is now running and ours. `attempt` counts from 1; more means that somebody died over it."""
+
+    task: Task
+    params: Mapping[str, Any]
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """A piece of a task's output: `stream` is stdout, stderr, command or log."""
+
+    stream: str
+    data: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a task is; `info["status"]` is the word that people read."""
+
+    percent: int
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+_KEY: Final[BindParameter[str]] = bindparam("key")
+_RUNNER: Final = tables.tasks.alias("runner")
+
+_GET: Final = select(*SHOWN, T.summary).where(T.id == _KEY)
+_INSERT: Final = insert(tables.tasks).returning(*SHOWN)
+_BECOME_PARENT: Final = (
+    update(tables.tasks).where(T.id == _KEY, T.status == PENDING, T.summary == NO).values(summary=YES)
+)
+_ACTIVE: Final = (
+    select(*SHOWN)
+    .where(T.zone_name == bindparam("zone"), T.status.in_([PENDING, RUNNING]), T.summary == NO)
+    .order_by(T.seq)
+)
+_NEXT: Final = (
+    select(T.seq)
+    .where(
+        T.status == PENDING,
+        T.ready == YES,
+        T.summary == NO,
+        T.operation.in_(bindparam("kinds", expanding=True)),
+        or_(
+            T.zone_name.is_(None),
+            ~exists().where(
+                and_(_RUNNER.c.zone_name == T.zone_name, _RUNNER.c.status == RUNNING, _RUNNER.c.summary == NO)
+            ),
+        ),
+    )
+    .order_by(T.priority.desc(), T.seq)
+    .limit(literal_column("1"))
+)
+_CLAIM: Final = (
+    update(tables.tasks)
+    .where(T.seq == bindparam("number"), T.status == PENDING)
+    .values(
+        status=Status.RUNNING.value,
+        owner=bindparam("who"),
+        attempt=T.attempt + 1,
+        started_at=bindparam("moment"),
+        updated_at=bindparam("moment"),
+    )
+    .returning(*SHOWN, T.params, T.attempt)
+)
+_TAKE_OVER: Final = (
+    update(tables.tasks)
+    .where(T.status == RUNNING, T.summary == NO, T.owner != bindparam("who"))
+    .values(owner=bindparam("who"), attempt=T.attempt + 1)
+    .returning(T.seq, *SHOWN, T.params, T.attempt)
+)
+_TAKE_OVER_FROM: Final = _TAKE_OVER.where(T.owner.in_(bindparam("dead", expanding=True)))
+_TOUCH: Final = (
+    update(tables.tasks)
+    .where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
+    .values(updated_at=bindparam("moment"))
+    .returning(*SHOWN)
+)
+_PROGRESS: Final = _TOUCH.values(progress_percent=bindparam("percent"), progress_info=bindparam("info"))
+_HELD: Final = select(T.cancel_requested).where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
+_FINISH: Final = (
+    update(tables.tasks)
+    .where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
+    .values(
+        status=bindparam("new_status"),
+        owner=None,
+        error_message=bindparam("error"),
+        error_code=bindparam("code"),
+        completed_at=bindparam("moment"),
+        updated_at=bindparam("moment"),
+        progress_percent=bindparam("percent"),
+        progress_info=bindparam("info"),
+    )
+    .returning(*SHOWN, T.summary)
+)
+_END_PENDING: Final = (
+    update(tables.tasks)
+    .where(T.id == _KEY, T.status == PENDING)
+    .values(
+        status=Status.CANCELLED.value,
+        error_message=bindparam("error"),
+        error_code=bindparam("code"),
+        completed_at=bindparam("moment"),
+        updated_at=bindparam("moment"),
+    )
+    .returning(*SHOWN)
+)
+_ASK_TO_CANCEL: Final = (
+    update(tables.tasks)
+    .where(T.id == _KEY, T.status.in_([PENDING, RUNNING]))
+    .values(cancel_requested=YES, updated_at=bindparam("moment"))
+    .returning(*SHOWN)
+)
+_READY: Final = (
+    update(tables.tasks)
+    .where(T.depends_on == _KEY, T.status == PENDING, T.ready == NO)
+    .values(ready=YES, updated_at=bindparam("moment"))
+    .returning(*SHOWN)
+)
+_DEPENDANTS: Final = select(T.id, T.summary).where(T.depends_on == _KEY, T.status == PENDING).order_by(T.seq)
+_CHILDREN: Final = select(T.id).where(T.parent_task_id == _KEY, T.status.in_([PENDING, RUNNING])).order_by(T.seq.desc())
+_SUM: Final = (
+    select(T.status, func.count(), func.sum(T.progress_percent)).where(T.parent_task_id == _KEY).group_by(T.status)
+)
+_SUMMED: Final = (
+    update(tables.tasks)
+    .where(T.id == _KEY, T.summary == YES)
+    .values(
+        status=bindparam("new_status"),
+        progress_percent=bindparam("percent"),
+        error_message=bindparam("error"),
+        started_at=func.coalesce(T.started_at, bindparam("started", type_=T.started_at.type)),
+        completed_at=bindparam("completed"),
+        updated_at=bindparam("moment"),
+    )
+    .returning(*SHOWN, T.summary)
+)
+_STEP: Final = insert(tables.task_steps)
+_OUTPUT: Final = insert(tables.task_output)
+_COPY: Final = select(tables.tasks).where(T.id == _KEY)
+_FOLLOWERS: Final = (
+    select(T.id)
+    .where(T.depends_on == _KEY, T.status == Status.CANCELLED.value, T.error_code == "dependency_failed")
+    .order_by(T.seq)
+)
+_PARTS: Final = select(T.id).where(T.parent_task_id == _KEY, T.status != Status.COMPLETED.value).order_by(T.seq)
+
+_O: Final = tables.owners.c
+_BEAT: Final = update(tables.owners).where(_O.id == _KEY).values(beat=_O.beat + 1)
+_BORN: Final = insert(tables.owners)
+_BEATS: Final = select(_O.id, _O.beat)
+_HOLDERS: Final = select(T.owner).where(T.status == RUNNING, T.summary == NO).distinct()
+_BURY: Final = delete(tables.owners).where(_O.id == _KEY)
+
+
+def find(c: Connection, task_id: str) -> Task | None:
+    """Return the task, or None."""
+    row = c.execute(_GET, {"key": task_id}).mappings().one_or_none()
+    return None if row is None else task_of(row)
+
+
+def get(c: Connection, task_id: str) -> Task:
+    """Return the task. Raises NotFound."""
+    return task_of(_row(c, task_id))
+
+
+def active(c: Connection, zone_name: str) -> tuple[Task, ...]:
+    """Return what is pending or running for a zone, in the order in which it came."""
+    return tuple(task_of(row) for row in c.execute(_ACTIVE, {"zone": zone_name}).mappings())
+
+
+def enqueue(c: Connection, new: NewTask) -> Task:
+    """Queue a task; once the transaction is committed it survives everything.
+
+    A task that others name as `parent_task_id` before it runs becomes a summary: it runs nothing itself and ends as
+    its children do. Raises Invalid for an unknown `depends_on` or parent, Conflict for a second creation of a zone.
+    """
+    ready, doomed = True, False
+    if new.depends_on is not None:
+        dependency = find(c, new.depends_on)
+        if dependency is None:
+            raise Invalid(f"Task {new.depends_on} is unknown", field="depends_on")
+        ready = dependency.status is Status.COMPLETED
+        doomed = dependency.status.terminal and not ready
+    if new.parent_task_id is not None:
+        c.execute(_BECOME_PARENT, {"key": new.parent_task_id})
+        if find(c, new.parent_task_id) is None:
+            raise Invalid(f"Task {new.parent_task_id} is unknown", field="parent_task_id")
+    moment = transaction.now(c)
+    row = {
+        "id": new.id,
+        "zone_name": new.zone_name,
+        "operation": new.kind.value,
+        "status": Status.PENDING.value,
+        "priority": PRIORITIES[new.kind] if new.priority is None else new.priority,
+        "created_by": new.created_by,
+        "depends_on": new.depends_on,
+        "parent_task_id": new.parent_task_id,
+        "ready": int(ready),
+        "params": transaction.seal(c).dumps(new.params),
+        "metadata": transaction.plain(new.metadata),
+        "progress_info": "{}",
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    task = changed(c, c.execute(_INSERT, row).mappings().one())
+    return _end_pending(c, task.id, DEPENDENCY_FAILED, "dependency_failed") if doomed else task
+
+
+def claim(c: Connection, owner: str, *, kinds: Sequence[str], limit: int = 1) -> list[Claimed]:
+    """Take up to `limit` tasks that may run now and make them running, the most urgent first."""
+    claimed: list[Claimed] = []
+    while len(claimed) < limit:
+        number = c.execute(_NEXT, {"kinds": list(kinds)}).scalar_one_or_none()
+        if number is None:
+            break
+        values = {"number": number, "who": owner, "moment": transaction.now(c)}
+        claimed.append(_claimed(c, c.execute(_CLAIM, values).mappings().one()))
+    return claimed
+
+
+def take_over(c: Connection, owner: str, *, dead: Sequence[str] | None = None) -> list[Claimed]:
+    """Make the running tasks of dead owners (None: of everybody else) ours, in the order in which they came."""
+    values: dict[str, Any] = {"who": owner}
+    if dead is not None:
+        values["dead"] = list(dead)
+    rows = c.execute(_TAKE_OVER if dead is None else _TAKE_OVER_FROM, values).mappings().all()
+    for buried in dead or ():
+        c.execute(_BURY, {"key": buried})
+    return [_claimed(c, row) for row in sorted(rows, key=lambda row: row["seq"])]
+
+
+def beat(c: Connection, owner: str) -> dict[str, int]:
+    """Show that the owner lives; return the count of everybody who holds a running task (0 for one without a count).
+
+    Whoever sees a count stand still for longer than a lease, by a clock that only runs forwards, knows that its owner
+    is dead; moments are never compared between hosts.
+    """
+    if c.execute(_BEAT, {"key": owner}).rowcount == 0:
+        c.execute(_BORN, {"id": owner, "beat": 1})
+    beats = {row.id: row.beat for row in c.execute(_BEATS)}
+    return {holder: beats.get(holder, 0) for holder in c.execute(_HOLDERS).scalars() if holder is not None}
+
+
+def bury(c: Connection, owner: str) -> None:
+    """Forget an owner that has ended in good order."""
+    c.execute(_BURY, {"key": owner})
+
+
+def record(
+    c: Connection,
+    task_id: str,
+    owner: str,
+    *,
+    entries: Sequence[Entry] = (),
+    lines: Sequence[Line] = (),
+    progress: Progress | None = None,
+) -> bool:
+    """Write what a running task has to say: its log, output and progress; return whether it shall be cancelled.
+
+    Raises LostTask when it is not ours any more.
+    """
+    moment = transaction.now(c)
+    if progress is None:
+        cancelled = c.execute(_HELD, {"key": task_id, "who": owner}).scalar_one_or_none()
+        if cancelled is None:
+            raise LostTask(f"Task {task_id} is no longer run by this agent")
+    else:
+        values = {"percent": progress.percent, "info": transaction.plain(progress.info)}
+        row = c.execute(_PROGRESS, {"key": task_id, "who": owner, "moment": moment, **values}).mappings().one_or_none()
+        if row is None:
+            raise LostTask(f"Task {task_id} is no longer run by this agent")
+        cancelled = changed(c, row).cancel_requested
+    if entries:
+        sealed = transaction.seal(c)
+        c.execute(
+            _STEP,
+            [
+                {
+                    "task_id": task_id,
+                    "step": entry.step,
+                    "event": entry.event.value,
+                    "data": None if entry.data is None else sealed.dumps(entry.data),
+                    "at": moment,
+                }
+                for entry in entries
+            ],
+        )
+    if lines:
+        c.execute(
+            _OUTPUT,
+            [{"task_id": task_id, "stream": line.stream, "data": line.data, "at": moment} for line in lines],
+        )
+        for line in lines:
+            data = {"task_id": task_id, "stream": line.stream, "data": line.data, "timestamp": moment}
+            transaction.tell(c, Note(topics=(f"task:{task_id}",), kind="output", key=task_id, data=data))
+    return bool(cancelled)
+
+
+def finish(
+    c: Connection,
+    task_id: str,
+    owner: str,
+    *,
+    status: Status,
+    progress: Progress,
+    error: str | None = None,
+    code: str | None = None,
+) -> Task:
+    """End a running task, and settle what waits for it. Raises LostTask."""
+    values: dict[str, Any] = {"key": task_id, "who": owner, "new_status": status.value, "error": error, "code": code}
+    values |= {"percent": progress.percent, "info": transaction.plain(progress.info), "moment": transaction.now(c)}
+    row = c.execute(_FINISH, values).mappings().one_or_none()
+    if row is None:
+        raise LostTask(f"Task {task_id} is no longer run by this agent")
+    task = changed(c, row)
+    _settle(c, task)
+    return task
+
+
+def cancel(c: Connection, task_id: str, *, by: str | None = None) -> Task:
+    """Cancel the task and return it as it is now. Raises NotFound, and Conflict when it has ended.
+
+    A pending task ends at once; a running one is asked to (`cancel_requested`) and unwinds; a summary ends with its
+    children.
+    """
+    row = _row(c, task_id)
+    task = task_of(row)
+    if task.status.terminal:
+        raise Conflict(f"Task is already {task.status.value}", code="task_ended", details={"status": task.status.value})
+    if row["summary"]:
+        changed(c, c.execute(_ASK_TO_CANCEL, {"key": task_id, "moment": transaction.now(c)}).mappings().one())
+        _cancel_children(c, task_id, by)
+        return get(c, task_id)
+    if task.status is Status.PENDING:
+        return _end_pending(c, task_id, _said_cancelled(by), "cancelled")
+    return changed(c, c.execute(_ASK_TO_CANCEL, {"key": task_id, "moment": transaction.now(c)}).mappings().one())
+
+
+def retry(
+    c: Connection, task_id: str, *, created_by: str, new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+) -> tuple[Task, ...]:
+    """Queue a failed or cancelled task anew; the first task returned replaces `task_id`.
+
+    With it go those that were cancelled because they depend on it, and with a summary its children that did not
+    complete. Raises NotFound, and Conflict when the task is in another state or something newer stands in the way.
+    """
+    row = _row(c, task_id)
+    if Status(row["status"]) not in {Status.FAILED, Status.CANCELLED}:
+        raise Conflict(
+            f"Only failed or cancelled tasks can be retried; this one is {row['status']}",
+            code="not_retryable",
+            details={"status": row["status"]},
+        )
+    old_ids = [task_id]
+    if row["summary"]:
+        old_ids += c.execute(_PARTS, {"key": task_id}).scalars()
+    for old in old_ids:
+        old_ids += [found for found in c.execute(_FOLLOWERS, {"key": old}).scalars() if found not in old_ids]
+    renamed: dict[str, str] = {}
+    return tuple(_copy(c, old, renamed, created_by, new_id()) for old in old_ids)
+
+
+def _copy(c: Connection, old_id: str, renamed: dict[str, str], created_by: str, new_id: str) -> Task:
+    old = c.execute(_COPY, {"key": old_id}).mappings().one()
+    renamed[old_id] = new_id
+    moment = transaction.now(c)
+    depends_on = renamed.get(old["depends_on"], old["depends_on"])
+    dependency = None if depends_on is None else find(c, depends_on)
+    kept = {name: old[name] for name in ("zone_name", "operation", "priority", "summary", "params")}
+    fresh = {
+        "id": new_id,
+        "status": Status.PENDING.value,
+        "created_by": created_by,
+        "depends_on": None if dependency is None else depends_on,
+        "parent_task_id": renamed.get(old["parent_task_id"]),
+        "ready": int(dependency is None or dependency.status is Status.COMPLETED),
+        "metadata": transaction.plain({**json.loads(old["metadata"]), "retry_of": old_id}),
+        "progress_info": "{}",
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    return changed(c, c.execute(_INSERT, kept | fresh).mappings().one())
+
+
+def _row(c: Connection, task_id: str) -> Mapping[Any, Any]:
+    row = c.execute(_GET, {"key": task_id}).mappings().one_or_none()
+    if row is None:
+        raise NotFound("Task not found", details={"task_id": task_id})
+    return row
+
+
+def _claimed(c: Connection, row: Mapping[Any, Any]) -> Claimed:
+    task = changed(c, row)
+    if task.parent_task_id is not None:
+        _sum_up(c, task.parent_task_id)
+    return Claimed(task=task, params=transaction.seal(c).loads(row["params"]), attempt=row["attempt"])
+
+
+def _said_cancelled(by: str | None) -> str:
+    return "Cancelled" if by is None else f"Cancelled by {by}"
+
+
+def _end_pending(c: Connection, task_id: str, error: str, code: str) -> Task:
+    values = {"key": task_id, "error": error, "code": code, "moment": transaction.now(c)}
+    task = changed(c, c.execute(_END_PENDING, values).mappings().one())
+    _settle(c, task)
+    return task
+
+
+def _cancel_children(c: Connection, parent_id: str, by: str | None) -> None:
+    for child in list(c.execute(_CHILDREN, {"key": parent_id}).scalars()):
+        if not get(c, child).status.terminal:  # a sibling's end may have ended it
+            cancel(c, child, by=by)
+
+
+def _settle(c: Connection, task: Task) -> None:
+    """After a task has ended: let its dependants go on or end them, and sum up its parent."""
+    if task.status is Status.COMPLETED:
+        for row in c.execute(_READY, {"key": task.id, "moment": transaction.now(c)}).mappings().all():
+            changed(c, row)
+    else:
+        for dependant, summary in c.execute(_DEPENDANTS, {"key": task.id}).all():
+            if summary:
+                _cancel_children(c, dependant, None)
+            else:
+                _end_pending(c, dependant, DEPENDENCY_FAILED, "dependency_failed")
+    if task.parent_task_id is not None:
+        _sum_up(c, task.parent_task_id)
+
+
+def _sum_up(c: Connection, parent_id: str) -> None:
+    """Make a summary say what its children are."""
+    row = _row(c, parent_id)
+    parent = task_of(row)
+    if not row["summary"] or parent.status.terminal:
+        return
+    counts: dict[Status, int] = {}
+    progress = 0
+    for status, count, percent in c.execute(_SUM, {"key": parent_id}):
+        counts[Status(status)] = count
+        progress += 100 * count if Status(status) is Status.COMPLETED else int(percent)
+    status = summed(counts)
+    moment = transaction.now(c)
+    percent = progress // max(1, sum(counts.values()))
+    if status is parent.status and percent == parent.progress_percent:
+        return
+    values = {
+        "key": parent_id,
+        "new_status": status.value,
+        "percent": percent,
+        "error": "A task of this chain failed" if status is Status.FAILED else None,
+        "started": None if status is Status.PENDING else moment,
+        "completed": moment if status.terminal else None,
+        "moment": moment,
+    }
+    parent = changed(c, c.execute(_SUMMED, values).mappings().one())
+    if parent.status.terminal:
+        _settle(c, parent)
+    elif parent.parent_task_id is not None:
+        _sum_up(c, parent.parent_task_id)
+
+
+def summed(counts: Mapping[Status, int]) -> Status:
+    """Return what a parent is when so many of its children are in each state."""
+    total = sum(counts.values())
+    if counts.get(Status.PENDING, 0) == total:
+        return Status.PENDING
+    if counts.get(Status.PENDING, 0) or counts.get(Status.RUNNING, 0):
+        return Status.RUNNING
+    if counts.get(Status.FAILED, 0):
+        return Status.FAILED
+    return Status.CANCELLED if counts.get(Status.CANCELLED, 0) else Status.COMPLETED
