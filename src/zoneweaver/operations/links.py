@@ -17,7 +17,7 @@ from zoneweaver.operations import records
 from zoneweaver.tasks.context import Context
 
 Unsettled = dict[str, Any]
-"""`leaked`: {link: global-nic} to be deleted if it is still over that link; `kept`: {link: {over, mac, vid}} to be remade."""
+"""`leaked`: {link: global-nic}, to be deleted if still over it; `kept`: {link: {over, mac, vid}}, to be remade."""
 
 
 def compare(booted: ZoneConfig, after: ZoneConfig) -> tuple[dict[str, str], list[str]]:

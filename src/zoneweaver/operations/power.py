@@ -1,7 +1,7 @@
 """Power: what every operation that starts or stops a zone does the same way.
 
-`zoneadm boot` that exits 0 only means that the zone started; the guest may be gone a second later. `zoneadm halt` waits up
-to half an hour for a guest that does not listen, so a power-off goes before it (bhyvectl(8)).
+`zoneadm boot` that exits 0 only means that the zone started; the guest may be gone a second later. `zoneadm halt` waits
+up to half an hour for a guest that does not listen, so a power-off goes before it (bhyvectl(8)).
 """
 
 from __future__ import annotations

@@ -210,9 +210,7 @@ def refuse_in_use(zone: str, datasets: Sequence[str], configs: Mapping[str, Zone
 def steps(ctx: Context, storage: Storage, *, zone: str) -> list[Step[Context]]:
     """Return the steps that make the storage: parents, then volumes; the way back destroys what carries our tag."""
     tags = zfs.Tags(task=ctx.task_id, zone=zone)
-    made: list[Step[Context]] = []
-    for name in storage.filesystems:
-        made.append(_step(name, (zfs.create_filesystem(name, tags),), PREPARING))
+    made = [_step(name, (zfs.create_filesystem(name, tags),), PREPARING) for name in storage.filesystems]
     for volume in storage.volumes:
         stage = IMPORTING if volume.snapshot is not None else PREPARING
         made.append(_step(volume.name, commands_for(volume, tags), stage))

@@ -1,6 +1,7 @@
 """zone_delete: halt, uninstall, remove the configuration, with `cleanup_datasets` the datasets, then the record.
 
-Uninstalling is the pivot: until it has begun to work everything can be brought back, from then on there is only forward.
+Uninstalling is the pivot: until it has begun to work everything can be brought back, from then on there is only
+forward.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class ZoneDelete:
     kind = Kind.ZONE_DELETE
 
     async def survey(self, ctx: Context) -> dict[str, Any]:
-        """Look at the zone, its configuration and its datasets. Raises NotFound, or Conflict naming what would be lost."""
+        """Look at the zone and its datasets. Raises NotFound, or Conflict naming what would be lost."""
         await ctx.progress(5, "validating")
         zone = str(ctx.zone_name)
         line = next((line for line in await ctx.ask(zoneadm.list_zones()) if line.name == zone), None)
@@ -54,7 +55,14 @@ class ZoneDelete:
             there = await ctx.ask(zfs.survey([root], recursive=True, snapshots=True))
         if installed and config is not None:
             _refuse_loss(config, there, cleanup=cleanup, zone=zone, attached=attached)
-        planned = decide(zone, root, there, attached, ctx.files.read_all(), config.zonepath if config else None)
+        planned = decide(
+            zone,
+            root,
+            there,
+            attached=attached,
+            configs=ctx.files.read_all(),
+            zonepath=config.zonepath if config else None,
+        )
         return {
             "state": None if line is None else line.state.value,
             "config": None if config is None else config.as_plain(),
@@ -108,11 +116,12 @@ def decide(
     zone: str,
     root: str,
     there: Mapping[str, zfs.Dataset],
+    *,
     attached: Sequence[str],
     configs: Mapping[str, ZoneConfig],
     zonepath: str | None,
 ) -> Cleanup:
-    """Decide what below the root may be destroyed: what carries this zone's tag, is not attached, and nobody else uses."""
+    """Decide what below the root may be destroyed: what carries this zone's tag and nobody else needs."""
     keep: dict[str, str] = {}
     own: list[str] = []
     datasets = [name for name, found in there.items() if found.kind is not zfs.DatasetKind.SNAPSHOT]
@@ -225,7 +234,7 @@ def _clean_up(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
 
     async def do(ctx: Context, _: Outputs) -> dict[str, Any]:
         there = await ctx.ask(zfs.survey([root], recursive=True, snapshots=True))
-        found = decide(zone, root, there, survey["attached"], ctx.files.read_all(), None)
+        found = decide(zone, root, there, attached=survey["attached"], configs=ctx.files.read_all(), zonepath=None)
         for name, why in found.keep:
             if name != root:
                 await ctx.say(f"kept {name}: {why}\n")

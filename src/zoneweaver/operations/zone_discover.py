@@ -16,7 +16,7 @@ from zoneweaver.host.zoneadm import ZoneLine
 from zoneweaver.operations import links
 from zoneweaver.store import zones
 from zoneweaver.store.zones import ZoneRecord
-from zoneweaver.tasks import queue
+from zoneweaver.tasks import history
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Outputs, Step
 
@@ -48,7 +48,7 @@ async def reconcile(ctx: Context) -> dict[str, Any]:
     configs = ctx.files.read_all()
 
     def write(c: Connection) -> tuple[dict[str, Any], list[str]]:
-        busy = queue.zones_in_flux(c)
+        busy = set(history.current(c))
         known = {record.name: record for record in zones.every(c)}
         counts = {"found": len(lines), "new": 0, "changed": 0, "orphaned": 0}
         stopped = []

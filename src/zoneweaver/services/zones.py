@@ -17,15 +17,15 @@ from zoneweaver.domain.tasks import Kind, NewTask, Status, Task, stamp
 from zoneweaver.domain.zone import ResourceKind, ZoneConfig, is_secret_attr
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
-from zoneweaver.host.command import Command
 from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.operations.registry import OPERATIONS
+from zoneweaver.services.callers import Caller
 from zoneweaver.services.queueing import Proposal
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
 from zoneweaver.store.zones import ZoneRecord
-from zoneweaver.tasks import queue
+from zoneweaver.tasks import history, operation, queue
 from zoneweaver.tasks.context import Context
 
 POWER: Final = {
@@ -60,7 +60,7 @@ class Zones:
 
     # --- answers
 
-    async def list(
+    async def list(  # the verb of the API
         self,
         *,
         status: str | None = None,
@@ -73,7 +73,7 @@ class Zones:
         """Return the zones by name; `name` finds a part of it."""
 
         def read(c: Connection) -> tuple[Sequence[ZoneRecord], Mapping[str, Task]]:
-            return zones.every(c), queue.current_by_zone(c)
+            return zones.every(c), history.current(c)
 
         records, current = await self._database.read(read)
         found = [
@@ -91,7 +91,7 @@ class Zones:
         """Return a zone's details and its ETag. Raises NotFound."""
 
         def read(c: Connection) -> tuple[ZoneRecord | None, Sequence[Task]]:
-            return zones.get(c, name), queue.open_tasks(c, zone_name=name)
+            return zones.get(c, name), queue.active(c, name)
 
         record, tasks = await self._database.read(read)
         if record is None:
@@ -137,7 +137,7 @@ class Zones:
 
     # --- changes
 
-    async def create(self, body: Mapping[str, Any], caller: str) -> Proposal:
+    async def create(self, body: Mapping[str, Any], caller: Caller) -> Proposal:
         """Propose a creation. Raises Invalid, Conflict (the name is taken), NotFound (the template is not there)."""
         request = CreateZone.from_json(body)
         if request.template is not None:
@@ -176,8 +176,8 @@ class Zones:
                 field="boot_volume.size",
             )
 
-    async def modify(self, name: str, body: Mapping[str, Any], caller: str, *, if_match: str | None) -> Proposal:
-        """Propose a modification; notes, tags and provisioning alone are written in the same transaction, without a task."""
+    async def modify(self, name: str, body: Mapping[str, Any], caller: Caller, if_match: str | None) -> Proposal:
+        """Propose a modification; notes, tags and provisioning alone are written at once, without a task."""
         request = ModifyZone.from_json(body)
         on_host = name in self._files.index()
         record = await self._database.read(lambda c: zones.get(c, name))
@@ -185,7 +185,7 @@ class Zones:
             raise _unknown(name)
         if not request.touches_host:
             return self._annotate(name, request, body, if_match)
-        running = record is not None and ZoneState.of(record.status).active
+        running = record is not None and _is_active(record.status)
         waits = running and (request != ModifyZone(autoboot=request.autoboot, force=request.force))
         task = self._task(Kind.ZONE_MODIFY, name, {"request": sealed(body), "defaults": self._places()}, caller)
         answer = _queued(task, "Modification queued. Changes will take effect on next zone boot.")
@@ -219,12 +219,13 @@ class Zones:
         return Proposal(tasks=(), body=answer, status=200, guard=guard)
 
     async def delete(
-        self, name: str, caller: str, *, cleanup_datasets: bool, force: bool, if_match: str | None
+        self, name: str, *, cleanup_datasets: bool, force: bool, caller: Caller, if_match: str | None
     ) -> Proposal:
         """Propose a deletion. Raises NotFound. An identical task that is queued already is the answer."""
         on_host = name in self._files.index()
-        params = {"cleanup_datasets": cleanup_datasets, "force": force, "defaults": self._places()}
-        task = self._task(Kind.ZONE_DELETE, name, params, caller, metadata={"cleanup_datasets": cleanup_datasets})
+        options = {"cleanup_datasets": cleanup_datasets, "force": force}
+        params = {**options, "defaults": self._places()}
+        task = self._task(Kind.ZONE_DELETE, name, params, caller, metadata=options)
         answer = _queued(task, "Zone deletion task queued successfully")
 
         def guard(c: Connection) -> dict[str, Any] | None:
@@ -236,21 +237,21 @@ class Zones:
 
         return Proposal(tasks=(task,), body=answer, guard=guard)
 
-    async def forget(self, name: str) -> Proposal:
+    async def forget(self, name: str) -> dict[str, Any]:
         """Forget a record whose zone the host no longer has. Raises NotFound, or Conflict when the host has it."""
         on_host = any(line.name == name for line in await self._host.ask(zoneadm.list_zones()))
 
-        def guard(c: Connection) -> None:
+        def write(c: Connection) -> None:
             if zones.get(c, name) is None:
                 raise _unknown(name)
             if on_host:
                 raise Conflict(f"Zone {name} still exists on the system", code="zone_on_host")
             zones.forget(c, name)
 
-        answer = {"success": True, "zone_name": name, "message": "Zone record removed from database"}
-        return Proposal(tasks=(), body=answer, status=200, guard=guard)
+        await self._database.run(write)
+        return {"success": True, "zone_name": name, "message": "Zone record removed from database"}
 
-    async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: str) -> Proposal:
+    async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: Caller) -> Proposal:
         """Propose a change of power; a zone that is there already, with nothing queued, needs no task."""
         kind = POWER[verb]
         line = next((line for line in await self._host.ask(zoneadm.list_zones()) if line.name == name), None)
@@ -262,11 +263,11 @@ class Zones:
         params = {key: value for key, value in options.items() if value is not None}
         if verb in {"start", "restart"}:
             params["grace"] = self._defaults.grace
-        task = self._task(kind, name, params, caller)
+        task = self._task(kind, name, params, caller, metadata=dict(options))
         answer = _queued(task, f"Zone {verb} task queued successfully")
 
         def guard(c: Connection) -> dict[str, Any] | None:
-            if not queue.open_tasks(c, zone_name=name):
+            if not queue.active(c, name):
                 if there.get(verb, False):
                     word = "running" if verb == "start" else "stopped"
                     return {
@@ -282,7 +283,7 @@ class Zones:
 
         return Proposal(tasks=(task,), body=answer, guard=guard)
 
-    async def discover(self, caller: str) -> Proposal:
+    async def discover(self, caller: Caller) -> Proposal:
         """Propose to look at the host now."""
         task = self._task(Kind.ZONE_DISCOVER, None, {}, caller)
         answer = {
@@ -294,31 +295,25 @@ class Zones:
         }
         return Proposal(tasks=(task,), body=answer)
 
-    async def plan(self, proposal: Proposal) -> dict[str, Any]:
-        """Return what the proposal's tasks would do, as commands; asks the host, changes nothing."""
-        steps: list[dict[str, Any]] = []
-        for task in proposal.tasks:
-            if task.depends_on is not None:
-                continue  # what it does depends on what this one will have made
-            ctx = Context.dry(
-                task_id=PLACEHOLDER,
-                zone_name=task.zone_name,
-                params=task.params,
-                host=self._host,
-                files=self._files,
-                database=self._database,
-            )
-            operation = OPERATIONS[task.kind]
-            for step in operation.steps(ctx, await operation.survey(ctx)):
-                steps.append(_shown_step(step.name, step.planned, step.planned_undo))
-        return {"success": True, "dry_run": True, "plan": steps}
+    async def plan(self, kind: Kind, zone_name: str | None, params: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+        """Return the steps that a task would have, with their commands; asks the host, changes nothing."""
+        ctx = Context(
+            dry=True,
+            task_id=PLACEHOLDER,
+            zone_name=zone_name,
+            params=params,
+            host=self._host,
+            files=self._files,
+            database=self._database,
+        )
+        return await operation.plan(OPERATIONS[kind], ctx)
 
     def _task(
         self,
         kind: Kind,
         zone: str | None,
         params: Mapping[str, Any],
-        caller: str,
+        caller: Caller,
         *,
         depends_on: str | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -328,7 +323,7 @@ class Zones:
             kind=kind,
             zone_name=zone,
             params=params,
-            created_by=caller,
+            created_by=caller.name,
             depends_on=depends_on,
             metadata=metadata or {},
         )
@@ -365,8 +360,8 @@ def _sealed_passwords(value: Any, key: str = "") -> Any:
 
 
 def etag(record: ZoneRecord) -> str:
-    """Return the version of a record as an ETag."""
-    return f'"{record.name}-{record.version}"'
+    """Return the version of a record as an ETag, without its quotes."""
+    return f"{record.name}-{record.version}"
 
 
 def differences(booted: ZoneConfig, live: ZoneConfig) -> list[dict[str, Any]]:
@@ -441,40 +436,29 @@ def _queued(task: NewTask, message: str) -> dict[str, Any]:
 
 
 def _open(c: Connection, zone: str, kind: Kind) -> Task | None:
-    return next((task for task in queue.open_tasks(c, zone_name=zone) if task.operation == kind.value), None)
+    return next((task for task in queue.active(c, zone) if task.operation == kind.value), None)
 
 
 def _already_queued(c: Connection, task: NewTask, answer: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the answer for an identical task that waits already, if there is one."""
-    waiting = queue.identical_pending(c, task)
-    if waiting is None:
-        return None
-    return {**answer, "task_id": waiting.id, "status": waiting.status.value}
+    for waiting in queue.active(c, str(task.zone_name)):
+        same = waiting.operation == task.kind.value and waiting.metadata == task.metadata
+        if same and waiting.status is Status.PENDING and waiting.depends_on is None:
+            return {**answer, "task_id": waiting.id, "status": waiting.status.value}
+    return None
+
+
+def _is_active(status: str) -> bool:
+    return status in set(ZoneState) and ZoneState(status).active
 
 
 def _check_etag(record: ZoneRecord | None, if_match: str | None) -> None:
     if if_match is None or if_match.strip() == "*":
         return
-    versions = {part.strip().removeprefix("W/") for part in if_match.split(",")}
+    versions = {part.strip().removeprefix("W/").strip('"') for part in if_match.split(",")}
     if record is None or etag(record) not in versions:
         raise PreconditionFailed("The zone has changed since that version", details={"etag": record and etag(record)})
 
 
 def _unknown(name: str) -> NotFound:
     return NotFound("Zone not found", code="zone_not_found", details={"zone": name})
-
-
-def _shown_step(name: str, commands: Sequence[Command], undo: Sequence[Command]) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "step": name,
-        "commands": [argv for command in commands for argv in _argvs(command)],
-        "undo": [argv for command in undo for argv in _argvs(command)],
-    }
-    scripts = [command.script.shown() for command in commands if command.script is not None]
-    if scripts:
-        shown["scripts"] = scripts
-    return shown
-
-
-def _argvs(command: Command) -> list[list[str]]:
-    return [list(command.argv)] if command.pipe_to is None else [list(command.argv), list(command.pipe_to)]

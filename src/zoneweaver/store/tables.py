@@ -158,6 +158,7 @@ zones = Table(
     Column("notes", Text),
     Column("provisioning", Text),  # sealed JSON
     Column("attached", Text, nullable=False),
+    Column("unsettled", Text, nullable=False, server_default=text("'{}'")),
     Column("created_by_task", Text),
     Column("is_orphaned", Integer, nullable=False),
     Column("auto_discovered", Integer, nullable=False),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
 from zoneweaver.domain.errors import NotFound
 from zoneweaver.store import tables, transaction
@@ -32,6 +32,8 @@ class ZoneRecord:
     provisioning: Mapping[str, Any] | None = None
     attached: tuple[str, ...] = ()
     """Datasets that were given as `existing_dataset`: never destroyed with the zone."""
+    unsettled: Mapping[str, Any] = field(default_factory=dict)
+    """VNICs to be put right once the running zone has stopped (operations/links.py)."""
     created_by_task: str | None = None
     is_orphaned: bool = False
     auto_discovered: bool = False
@@ -55,6 +57,8 @@ _ALL: Final = select(tables.zones).order_by(_Z.name)
 _ONE: Final = select(tables.zones).where(_Z.name == bindparam("key"))
 _INSERT: Final = insert(tables.zones)
 _UPDATE: Final = update(tables.zones).where(_Z.name == bindparam("key"))
+_NAMES: Final[BindParameter[str]] = bindparam("names", expanding=True)
+_SEEN: Final = update(tables.zones).where(_Z.name.in_(_NAMES)).values(last_seen=bindparam("last_seen"))
 _DELETE: Final = delete(tables.zones).where(_Z.name == bindparam("key"))
 
 
@@ -89,6 +93,12 @@ def put(c: Connection, record: ZoneRecord) -> ZoneRecord:
         c.execute(_UPDATE, {"key": kept.name, **_row(c, kept)})
     _tell(c, kept.name, {"name": kept.name, "brand": kept.brand, "status": kept.status, "version": kept.version})
     return kept
+
+
+def seen(c: Connection, names: Sequence[str], moment: datetime) -> None:
+    """Note that the host had these zones; nobody is told, since nothing else has changed."""
+    for start in range(0, len(names), 500):
+        c.execute(_SEEN, {"names": list(names[start : start + 500]), "last_seen": moment})
 
 
 def forget(c: Connection, name: str) -> bool:
@@ -136,6 +146,7 @@ def _row(c: Connection, record: ZoneRecord) -> dict[str, Any]:
         "notes": record.notes,
         "provisioning": None if record.provisioning is None else transaction.seal(c).dumps(record.provisioning),
         "attached": json.dumps(list(record.attached)),
+        "unsettled": json.dumps(dict(record.unsettled)),
         "created_by_task": record.created_by_task,
         "is_orphaned": int(record.is_orphaned),
         "auto_discovered": int(record.auto_discovered),
@@ -154,6 +165,7 @@ def _record(c: Connection, row: Mapping[Any, Any]) -> ZoneRecord:
         "tags": tuple(json.loads(values["tags"])),
         "provisioning": None if sealed is None else transaction.seal(c).loads(sealed),
         "attached": tuple(json.loads(values["attached"])),
+        "unsettled": json.loads(values["unsettled"]),
         "is_orphaned": bool(values["is_orphaned"]),
         "auto_discovered": bool(values["auto_discovered"]),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from zoneweaver.domain.secret import masked
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.host.command import Command
 from zoneweaver.tasks.context import Context
@@ -36,21 +35,28 @@ class Operation(Protocol):
 
 
 async def plan(operation: Operation, ctx: Context) -> list[dict[str, Any]]:
-    """Survey, and return the plan as `?dry_run=true` shows it: per step the commands and the way back, masked."""
+    """Survey, and return the plan as `?dry_run=true` shows it: per step the commands and the way back, masked.
+
+    `commands` and `undo` are argv lists; a pipe is two of them. `scripts` are what commands are given to read: the word
+    `{script}` in an argv stands for the file's path.
+    """
     found = await operation.survey(ctx)
-    return [
-        {"step": step.name, "commands": _shown(step.planned), "undo": _shown(step.planned_undo)}
-        for step in operation.steps(ctx, found)
-    ]
+    return [_shown(step) for step in operation.steps(ctx, found)]
 
 
-def _shown(planned: Sequence[Any]) -> list[Any]:
-    """Show a plain command as its argv, one with a script or a pipe as an object, anything else as it is."""
-    shown: list[Any] = []
-    for item in planned:
-        if not isinstance(item, Command):
-            shown.append(masked(item))
-            continue
-        whole = item.shown()
-        shown.append(whole["argv"] if len(whole) == 1 else whole)
+def _shown(step: Step[Context]) -> dict[str, Any]:
+    commands: Sequence[Command] = step.planned
+    undo: Sequence[Command] = step.planned_undo
+    shown: dict[str, Any] = {
+        "step": step.name,
+        "commands": [argv for command in commands for argv in _argvs(command)],
+        "undo": [argv for command in undo for argv in _argvs(command)],
+    }
+    scripts = [command.script.shown() for command in commands if command.script is not None]
+    if scripts:
+        shown["scripts"] = scripts
     return shown
+
+
+def _argvs(command: Command) -> list[list[str]]:
+    return [list(command.argv)] if command.pipe_to is None else [list(command.argv), list(command.pipe_to)]
