@@ -36,9 +36,10 @@ def export(zone: str) -> Query[ZoneConfig]:
     return Query(command=Command(argv=("zonecfg", "-z", zone, "export")), parse=_read_export)
 
 
-def export_text(zone: str) -> Query[str]:
-    """Ask for what `zonecfg export` prints, as it is."""
-    return Query(command=Command(argv=("zonecfg", "-z", zone, "export")), parse=lambda completed: completed.stdout)
+def export_with_text(zone: str) -> Query[tuple[ZoneConfig, str]]:
+    """Ask for the configuration, and for what `zonecfg export` prints as it is: secrets are in it."""
+    command = Command(argv=("zonecfg", "-z", zone, "export"))
+    return Query(command=command, parse=lambda completed: (_read_export(completed), completed.stdout))
 
 
 def create(zone: str, config: ZoneConfig) -> Command:
@@ -175,7 +176,7 @@ def _read_export(completed: Completed) -> ZoneConfig:
             name, _, value = rest.partition(" ")
             lists.append((name, value))
         elif kind is not None and word == "end":
-            resources.append(_with_secret(Resource(kind=kind, props=tuple(props), lists=tuple(lists))))
+            resources.append(guarded(Resource(kind=kind, props=tuple(props), lists=tuple(lists))))
             kind = None
         elif line.strip():
             raise unexpected(f"line {line!r}")
@@ -190,7 +191,8 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value.startswith('"') and value.endswith('"') else value
 
 
-def _with_secret(resource: Resource) -> Resource:
+def guarded(resource: Resource) -> Resource:
+    """Return the resource with its value as a Secret if it is an attribute that holds a password."""
     name, value = resource.get("name") or "", resource.get("value") or ""
     if resource.kind is not ResourceKind.ATTR or not is_secret_attr(name, value):
         return resource
