@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # as everywhere here: `signal` drags enumerations in
 import os
 import time
-
-import _signal  # type: ignore[import-not-found]  # as everywhere here: `signal` drags enumerations in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

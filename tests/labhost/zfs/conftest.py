@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +67,13 @@ class Host:
         with self.world.lock("zones"):
             zone = {"state": "running", "zoneid": 1, "volumes": list(names), "links": [], "pid": None}
             self.world.write("zones", {"next_id": 2, "zones": {"web": zone} if names else {}})
+
+
+def wait_for(state: Callable[[], object], what: str = "it did not come to be") -> None:
+    """Wait until something is so, at most twenty seconds."""
+    deadline = time.monotonic() + 20
+    while not state():
+        assert time.monotonic() < deadline, what
 
 
 @pytest.fixture
