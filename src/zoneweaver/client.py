@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import ipaddress
 import json
 import ssl
@@ -105,6 +106,17 @@ class Line:
     data: str
 
 
+class _Stream(enum.Enum):
+    """How listening to a task's events came to its end."""
+
+    NONE = enum.auto()
+    """There is nothing to listen to."""
+    LOST = enum.auto()
+    """The connection went silent or away."""
+    ENDED = enum.auto()
+    """The task has ended."""
+
+
 Heard = Callable[[Mapping[str, Any] | Line | None], None]
 """Told of a task's row each time it changed, of each line it wrote, and None while the agent does not answer."""
 
@@ -196,8 +208,10 @@ class Client:
                     return answer
                 _check(deadline, task_id)
                 if streams:
-                    streams, last_id = self._listen(task_id, last_id, tell, deadline)
-                    continue
+                    heard_of, last_id = self._listen(task_id, last_id, tell, deadline)
+                    streams = heard_of is not _Stream.NONE
+                    if heard_of is _Stream.ENDED:
+                        continue
             except (AgentBroken, Unreachable):
                 now = time.monotonic()
                 gone_since = gone_since or now
@@ -210,8 +224,8 @@ class Client:
 
     def _listen(
         self, task_id: str, last_id: str | None, tell: Heard, deadline: float | None
-    ) -> tuple[bool, str | None]:
-        """Pass on what the task's stream says until it ends; return whether there is one, and the last event's id."""
+    ) -> tuple[_Stream, str | None]:
+        """Pass on what the task's stream says; return how it ended and the last event's id."""
         headers = {"Accept": "text/event-stream", **self._headers()}
         if last_id:
             headers["Last-Event-ID"] = last_id
@@ -219,17 +233,17 @@ class Client:
         try:
             with self._http.stream("GET", f"{task_path(task_id)}/stream", headers=headers, timeout=timeout) as response:
                 if response.status_code != 200 or "text/event-stream" not in response.headers.get("content-type", ""):
-                    return False, last_id
+                    return _Stream.NONE, last_id
                 for event in httpx2.EventSource(response):
                     last_id = event.id or last_id
                     for item in _events(event.event, event.data):
                         tell(item)
                         if isinstance(item, dict) and item.get("status") in TERMINAL:
-                            return True, last_id
+                            return _Stream.ENDED, last_id
                     _check(deadline, task_id)
         except httpx2.HTTPError:
             pass
-        return True, last_id
+        return _Stream.LOST, last_id
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key.reveal()}"} if self._key is not None else {}

@@ -71,13 +71,11 @@ def _run(words: list[str]) -> int:
 
 
 def _misused(sentence: str, words: Sequence[str]) -> int:
+    from zoneweaver.cli.commands import app  # noqa: PLC0415
+
     terminal.error(sentence)
-    command = []
-    for word in words[:2]:
-        if word.startswith("-"):
-            break
-        command.append(word)
-    terminal.note(f"Try: zoneweaver {' '.join([*command, '--help'])}")
+    known, _, _ = app.parse_commands([word for word in words[:2] if not word.startswith("-")])
+    terminal.note(f"Try: {' '.join(['zoneweaver', *known, '--help'])}")
     return Exit.USAGE
 
 

@@ -114,7 +114,7 @@ def list_(*, local: bool = False, config: Path | None = None, agent: Connection 
             answer = client.get("/api-keys")
         if agent.show(answer):
             return
-        found = answer.body.get("entities") or answer.body.get("keys") or []
+        found = answer.body.get("entities") or []
     from zoneweaver.cli.tasks import moment  # noqa: PLC0415
 
     terminal.table(

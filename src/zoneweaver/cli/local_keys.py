@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from zoneweaver import settings as settings_of
 from zoneweaver.cli.connection import home
-from zoneweaver.domain.keys import ApiKey, Scope
-from zoneweaver.domain.tasks import stamp
+from zoneweaver.domain.keys import Scope
+from zoneweaver.services.keys import shown
 from zoneweaver.settings import DEFAULT_FILE, Settings
 from zoneweaver.store import keys
 from zoneweaver.store.database import Database
@@ -33,13 +33,13 @@ def create(used: Settings, *, name: str, description: str, scope: str) -> dict[s
 
 
 def every(used: Settings) -> list[dict[str, Any]]:
-    """Return all keys as the API lists them."""
-    return [_shown(key) for key in _in(used, keys.every)]
+    """Return all keys as the API lists them, the newest first."""
+    return [shown(key) for key in reversed(_in(used, keys.every))]
 
 
 def revoke(used: Settings, key_id: str) -> dict[str, Any]:
     """Revoke a key and return it."""
-    return _shown(_in(used, lambda c: keys.revoke(c, key_id)))
+    return shown(_in(used, lambda c: keys.revoke(c, key_id)))
 
 
 def works(used: Settings, plain: str) -> bool:
@@ -56,15 +56,3 @@ def _in(used: Settings, ask: Callable[[Connection], T]) -> T:
         return database.run_now(ask)
     finally:
         database.close()
-
-
-def _shown(key: ApiKey) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "name": key.name,
-        "description": key.description,
-        "scope": key.scope.word,
-        "is_active": key.revoked_at is None,
-        "created_at": stamp(key.created_at),
-        "last_used": stamp(key.last_used_at),
-    }
