@@ -203,7 +203,8 @@ class Conversation:
                 for ear in open_ears.values():
                     ear.hear_the_rest()
                 self._reap()
-                return True, False
+                # Told to stop, they ended, but their children may not have: those are ended as well.
+                return not self._stopped, False
             elif open_ears:
                 nap = min(nap * 2, _NAPS[1])
             else:

@@ -216,7 +216,8 @@ def _judged(command: Command, ended: Ended, seconds: float, hide: Callable[[str]
         raise CommandFailed(
             argv=command.pipe_to if place and command.pipe_to is not None else command.argv,
             exit_status=ended.statuses[place],
-            stderr="".join([stderrs[place], *stderrs[:place], *stderrs[place + 1 :]]),
+            # bhyvectl(8), for one, complains on the wrong output.
+            stderr="".join([stderrs[place], *stderrs[:place], *stderrs[place + 1 :]]) or hide(ended.stdout),
         )
     return Completed(
         argv=command.argv,
