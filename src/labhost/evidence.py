@@ -32,11 +32,11 @@ _CHUNK = 1 << 20
 
 
 def evidence(world: World) -> dict[str, str]:
-    """Return one line for each thing of the host: datasets, files, links, addresses, services and active zones."""
+    """Return a line for each thing of the host: datasets, files, links, addresses, services, filters, active zones."""
     found: dict[str, str] = {}
     found.update(_datasets(world))
     found.update(_files(world))
-    for area in ("links", "addresses", "smf"):
+    for area in ("links", "addresses", "smf", "filter"):
         for name, facts in sorted(_leaves(world.read(area))):
             found[f"{area} {name}"] = facts
     for name, zone in sorted(world.read("zones").get("zones", {}).items()):

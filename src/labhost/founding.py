@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from labhost.net import addresses
+from labhost.smf import methods, services
 from labhost.world import TEBIBYTE, World
 
 TYPE_CHECKING = False
@@ -65,8 +67,13 @@ def _networks(world: World) -> None:
     with world.lock("links"):
         if not world.read("links"):
             phys: dict[str, Any] = {"class": "phys", "over": "", "mac": "0:c:29:3a:5b:7c", "vid": 0, "mtu": 1500}
-            phys.update(temporary=False, state="up", speed=1000, duplex="full", media="Ethernet", device="igb0")
+            phys.update(
+                temporary=False, state="up", speed=1000, duplex="full", media="Ethernet", device="igb0", props={}
+            )
             world.write("links", {"links": {"igb0": phys}})
+    addresses.begin(world)
+    services.begin(world)
+    methods.begin(world)
 
 
 def found(path: str, settings: dict[str, object]) -> World:

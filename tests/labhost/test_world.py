@@ -71,7 +71,7 @@ def test_parallel_changes_are_all_kept(tmp_path: Path) -> None:
         worker.start()
     for worker in workers:
         worker.join(60)
-    assert world.read("smf") == {"count": 80}
+    assert world.read("smf")["count"] == 80
 
 
 def test_a_lock_within_a_lock_of_the_same_area_is_free(tmp_path: Path) -> None:

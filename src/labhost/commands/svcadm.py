@@ -125,7 +125,7 @@ def _wait(world: World, names: list[str]) -> int:
     code = 0
     for fmri in names:
         instance = services.load(world)["services"].get(fmri, {})
-        rest = instance.get("until", 0) - time.time()
+        rest = instance.get("changed", {}).get("until", 0) - time.time()
         if rest > 0:
             time.sleep(rest)
         if instance.get("state") == "maintenance":

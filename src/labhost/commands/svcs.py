@@ -119,7 +119,7 @@ def _explain(known: dict[str, Any], names: list[str], code: int, *, named: bool)
         since = time.strftime("%a %b %e %H:%M:%S %Y", time.localtime(instance["since"]))
         print(f"{fmri} ({instance['name']})\n State: {state} since {since}")
         if wrong:
-            print(f"Reason: {instance.get('reason') or 'Start method is running.'}")
+            print(f"Reason: {instance.get('changed', {}).get('reason') or 'Start method is running.'}")
         elif state == "disabled":
             print("Reason: Disabled by an administrator.")
         print(f"   See: {services.log_path(fmri)}")

@@ -41,7 +41,15 @@ def first_state() -> dict[str, Any]:
             "igb0/v4": {"type": "static", "addr": HOST_ADDRESS, "temporary": False, "up": True},
         },
         "routes": [["default", HOST_ROUTER, "igb0"]],
+        "forwarding": {},
     }
+
+
+def begin(world: World) -> None:
+    """Write the first state, unless there is one."""
+    with world.lock("addresses"):
+        if not world.read("addresses"):
+            world.write("addresses", first_state())
 
 
 def load(world: World) -> dict[str, Any]:
@@ -167,15 +175,26 @@ def set_forwarding(world: World, family: str, value: str, interface: str | None 
     """Switch forwarding for one interface, or for the host and with it every interface. Raises AddressError."""
     with world.lock("addresses"):
         state = load(world)
+        # What is as it would be without being said is not kept: off and on again leaves no trace.
         if interface is None:
-            state.setdefault("forwarding", {})[family] = value
-            for facts in state["interfaces"].values():
-                facts.get("forwarding", {}).pop(family, None)
+            state["forwarding"] = {k: v for k, v in state["forwarding"].items() if k != family}
+            if value == "on":
+                state["forwarding"][family] = value
+            for name in state["interfaces"]:
+                _own_forwarding(state, name, family, None)
         elif interface not in state["interfaces"]:
             raise AddressError("No such interface")
         else:
-            state["interfaces"][interface].setdefault("forwarding", {})[family] = value
+            _own_forwarding(state, interface, family, value if value != forwarding(state, family) else None)
         world.write("addresses", state)
+
+
+def _own_forwarding(state: dict[str, Any], interface: str, family: str, value: str | None) -> None:
+    own = {k: v for k, v in state["interfaces"][interface].pop("forwarding", {}).items() if k != family}
+    if value is not None:
+        own[family] = value
+    if own:
+        state["interfaces"][interface]["forwarding"] = own
 
 
 def network(addr: str) -> tuple[int, int]:

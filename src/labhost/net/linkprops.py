@@ -144,7 +144,9 @@ def change(world: World, name: str, wanted: list[tuple[str, str | None]], *, tem
                 else:
                     props[key] = value
                     marks += [key] if temporary else []
-                link["temporary_props"] = marks
+                link.pop("temporary_props", None)
+                if marks:
+                    link["temporary_props"] = marks
         world.write("links", state)
     return complaints
 

@@ -16,6 +16,13 @@ ERR_CONFIG = "Start method exited with $SMF_EXIT_ERR_CONFIG."
 FAILED = "Start method failed repeatedly, last exited with status 1."
 
 
+def begin(world: World) -> None:
+    """Give a new world its empty filter, unless it has one."""
+    with world.lock("filter"):
+        if not world.read("filter"):
+            world.write("filter", {"nat": [], "rules": []})
+
+
 def start(world: World, fmri: str, instance: Instance) -> str:
     """Run the start method; answers why it failed, nothing when it did not."""
     for family, service in FORWARDING.items():

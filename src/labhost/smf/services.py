@@ -1,7 +1,8 @@
 """Service instances: what a fresh host has, patterns that name them, and how their state changes (smf(7)).
 
-Area `smf`: `{"services": {FMRI: {"state", "enabled", "name", "since", "was", "until", "reason", "props", "running",
-"transient"}}}`. A change takes a moment: until the time `until` an instance shows the state it `was` with `*` behind.
+Area `smf`: `{"services": {FMRI: {"state", "enabled", "name", "since", "changed", "props", "running", "transient"}}}`,
+where `changed` is `{"was", "until", "reason"}`. A change takes a moment: until the time `until` an instance shows the
+state it `was` with `*` behind.
 """
 
 from __future__ import annotations
@@ -77,10 +78,21 @@ def load(world: World) -> dict[str, Any]:
     return world.read("smf") or first_state(time.time())
 
 
+def begin(world: World) -> None:
+    """Write the first state, unless there is one, and make the folder of the logs."""
+    import os
+
+    os.makedirs(world.host("/var/svc/log"), exist_ok=True)
+    with world.lock("smf"):
+        if not world.read("smf"):
+            world.write("smf", first_state(time.time()))
+
+
 def shown(instance: Instance, now: float) -> tuple[str, str]:
     """State and next state as svcs(1) shows them at this time; the next one is `-` when nothing is under way."""
-    if instance.get("until", 0) > now:
-        return str(instance["was"]), str(instance["state"])
+    changed = instance.get("changed", {})
+    if changed.get("until", 0) > now:
+        return str(changed["was"]), str(instance["state"])
     return str(instance["state"]), "-"
 
 
@@ -111,11 +123,10 @@ def matching(services: dict[str, Instance], pattern: str) -> list[str]:
 def settle(world: World, fmri: str, instance: Instance, state: str, reason: str = "") -> None:
     """Put an instance into a state; for a scaled moment it still shows the one before."""
     now = time.time()
-    instance["was"] = shown(instance, now)[0] if instance["state"] != "disabled" else "offline"
+    was = shown(instance, now)[0] if instance["state"] != "disabled" else "offline"
+    instance["changed"] = {"was": was, "until": now + world.scaled(CHANGE_SECONDS), "reason": reason}
     instance["state"] = state
-    instance["until"] = now + world.scaled(CHANGE_SECONDS)
     instance["since"] = int(now)
-    instance["reason"] = reason
     _log(world, fmri, reason or f"Now {state}.")
 
 
@@ -125,10 +136,6 @@ def log_path(fmri: str) -> str:
 
 
 def _log(world: World, fmri: str, text: str) -> None:
-    import os
-
-    path = world.host(log_path(fmri))
-    os.makedirs(os.path.dirname(path), exist_ok=True)
     stamp = time.strftime("%b %e %H:%M:%S", time.localtime())
-    with open(path, "a", encoding="utf-8") as file:
+    with open(world.host(log_path(fmri)), "a", encoding="utf-8") as file:
         file.write(f"[ {stamp} {text} ]\n")

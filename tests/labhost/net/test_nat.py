@@ -115,7 +115,7 @@ def test_checking_changes_nothing(host: Host) -> None:
     host.file("/etc/ipf/new.conf", "map igb0 nonsense\n")
     said = host.run("ipnat", "-n", "-f", "/etc/ipf/new.conf")
     assert said == (1, "", 'syntax error error at "nonsense", line 1\n')
-    assert host.world.read("filter") == {}
+    assert host.world.read("filter").get("nat", []) == []
 
 
 def test_clearing_comes_before_a_broken_file_is_read(host: Host) -> None:
