@@ -1,0 +1,17 @@
+"""The route table: everything that may be asked. A new room's routes are added here, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from zoneweaver.api import audit, events, keys, system, tasks, zones
+from zoneweaver.api.route import Route
+
+TABLE: Final[tuple[Route, ...]] = (
+    *system.ROUTES,
+    *keys.ROUTES,
+    *zones.ROUTES,
+    *tasks.ROUTES,
+    *events.ROUTES,
+    *audit.ROUTES,
+)

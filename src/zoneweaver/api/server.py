@@ -1,0 +1,158 @@
+"""Listening: sockets, TLS, and uvicorn inside the agent's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any, Final
+
+import uvicorn
+from starlette.middleware.cors import CORSMiddleware
+
+from zoneweaver.domain.errors import Invalid, Unavailable
+from zoneweaver.settings import Settings
+
+BACKLOG: Final = 1024
+_EXPOSED: Final = ("Location", "ETag", "X-Request-ID", "Idempotent-Replayed", "Retry-After")
+_ACCEPTED: Final = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Last-Event-ID",
+    "X-API-Key",
+    "X-Request-ID",
+    "X-Setup-Token",
+)
+
+
+class Server(uvicorn.Server):
+    """A server that leaves signals to the agent, and sleeps while nothing happens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stop = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+        """Capture none."""
+        yield
+
+    async def main_loop(self) -> None:
+        """Keep the Date header right until told to stop."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), 1.0)
+
+    def stop(self) -> None:
+        """Take no more connections; `serve` returns when the open ones are done, or their time is up."""
+        self.should_exit = True
+        self._stop.set()
+
+
+def make(app: Any, settings: Settings) -> tuple[list[tuple[Server, socket.socket]], list[str]]:
+    """Bind every port that is set and return servers with their sockets, and the URLs that lead to them.
+
+    Raises Unavailable when a port cannot be had, Invalid when no port is set or the certificate cannot be used.
+    """
+    if settings.cors.whitelist:
+        app = CORSMiddleware(
+            app,
+            allow_origins=list(settings.cors.whitelist),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=list(_ACCEPTED),
+            expose_headers=list(_EXPOSED),
+            max_age=3600,
+        )
+    chosen = settings.server
+    ports = [(chosen.https_port, "https"), (chosen.http_port, "http")]
+    if not any(port for port, _ in ports):
+        raise Invalid("server.https_port and server.http_port are both 0: nobody could reach the agent")
+    servers: list[tuple[Server, socket.socket]] = []
+    urls: list[str] = []
+    try:
+        for port, scheme in ports:
+            if not port:
+                continue
+            bound = bind(chosen.bind_address, port, scheme)
+            servers.append((Server(_config(app, settings, tls=scheme == "https")), bound))
+            urls.append(f"{scheme}://{_shown(chosen.bind_address)}:{bound.getsockname()[1]}")
+    except BaseException:
+        for _, bound in servers:
+            bound.close()
+        raise
+    return servers, urls
+
+
+def bind(address: str, port: int, scheme: str) -> socket.socket:
+    """Return a listening socket. Raises Unavailable in one clear line."""
+    url = f"{scheme}://{_shown(address)}:{port}"
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise Unavailable(f"Cannot listen on {url}: {error.strerror or error}", code="cannot_listen") from error
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(place)
+        bound.listen(BACKLOG)
+    except OSError as error:
+        bound.close()
+        raise Unavailable(f"Cannot listen on {url}: {error.strerror or error}", code="cannot_listen") from error
+    bound.setblocking(False)
+    return bound
+
+
+def _shown(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _config(app: Any, settings: Settings, *, tls: bool) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools" if importlib.util.find_spec("httptools") else "h11",
+        ws="wsproto",
+        ws_max_size=64 * 1024,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=settings.server.keep_alive_seconds,
+        timeout_graceful_shutdown=max(1, int(settings.server.shutdown_seconds)),
+        interface="asgi3",
+    )
+    config.load()
+    if tls:
+        config.ssl = context(settings)
+    return config
+
+
+def context(settings: Settings) -> ssl.SSLContext:
+    """Return the TLS context, with a certificate that is made when there is none. Raises Invalid."""
+    key_path, cert_path = settings.key_path, settings.cert_path
+    if settings.ssl.generate and not (key_path.exists() and cert_path.exists()):
+        from zoneweaver.api import certificate  # noqa: PLC0415 - its library is large and needed once in a lifetime
+
+        certificate.make(
+            key_path=key_path,
+            cert_path=cert_path,
+            bind_address=settings.server.bind_address,
+            valid_days=settings.ssl.valid_days,
+        )
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.set_alpn_protocols(["http/1.1"])
+    try:
+        made.load_cert_chain(cert_path, key_path)
+    except (OSError, ssl.SSLError) as error:
+        raise Invalid(f"The certificate {cert_path} with the key {key_path} cannot be used: {error}") from error
+    return made

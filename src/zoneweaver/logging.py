@@ -1,0 +1,52 @@
+"""What the agent tells on stderr: one JSON object a line, secrets as asterisks whatever they are hidden in."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+
+from zoneweaver.domain.secret import Secret, masked
+
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def drop_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Mask every value that is a secret by its type, at any depth."""
+    for name, value in event.items():
+        if isinstance(value, Secret | dict | list | tuple):
+            event[name] = masked(value)
+    return event
+
+
+class _Forward(logging.Handler):
+    """Passes on what libraries log with the standard module."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it as ours."""
+        told = {"exc_info": record.exc_info} if record.exc_info else {}
+        structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name, **told)
+
+
+def configure(level: str) -> None:
+    """Send everything of this level and above to stderr. Called once, at start."""
+    number = LEVELS[level]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.dict_tracebacks,
+            drop_secrets,
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_Forward()]
+    root.setLevel(max(number, logging.WARNING))

@@ -1,0 +1,1 @@
+"""Is it allowed, then enqueue or answer: modules named as in `api/`."""

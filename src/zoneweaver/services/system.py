@@ -1,0 +1,151 @@
+"""The agent and its host: health, version, and the numbers people look at first. No process is started for them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+
+from zoneweaver import __version__
+from zoneweaver.domain.errors import AgentError
+from zoneweaver.domain.tasks import stamp
+from zoneweaver.domain.zonestate import ZoneState
+from zoneweaver.services.keys import Keys
+from zoneweaver.store import zones
+from zoneweaver.store.database import Database
+
+NAME: Final = "zoneweaver-agent"
+
+FEATURES: Final = ("zones", "zfs", "vnics", "tasks", "events", "dry-run", "metrics")
+"""What really works here; clients show what they find in this list."""
+
+ONE: Final = text("SELECT 1")
+
+
+@dataclass(kw_only=True, slots=True)
+class System:
+    """What the agent knows of itself and of its host."""
+
+    database: Database
+    keys: Keys
+    path: Callable[[str], Path]
+    """Where a path of the host is found."""
+    working: Callable[[], bool] = lambda: True
+    """Whether the task engine works."""
+    clock: Callable[[], float] = time.monotonic
+    _started: float = field(default_factory=time.monotonic)
+
+    async def health(self) -> tuple[bool, dict[str, Any]]:
+        """Say whether the agent can do its work, and what it is that it cannot do."""
+        checks: dict[str, str] = {}
+        try:
+            await self.database.read(lambda c: c.execute(ONE).scalar_one())
+            checks["database"] = "ok"
+        except AgentError as error:
+            checks["database"] = error.message
+        checks["tasks"] = "ok" if self.working() else "the task engine has stopped"
+        well = all(word == "ok" for word in checks.values())
+        return well, {
+            "status": "ok" if well else "unavailable",
+            "version": __version__,
+            "uptime": self.uptime,
+            "checks": checks,
+        }
+
+    @property
+    def uptime(self) -> int:
+        """Seconds since the agent started."""
+        return int(self.clock() - self._started)
+
+    def version(self) -> dict[str, Any]:
+        """Return the version and what it runs on."""
+        return {
+            "success": True,
+            "message": "Version information retrieved",
+            "timestamp": stamp(datetime.now(UTC)),
+            "name": NAME,
+            "version": __version__,
+            "python_version": platform.python_version(),
+            "platform": self.platform,
+            "arch": os.uname().machine,
+            "uptime_seconds": self.uptime,
+        }
+
+    @property
+    def platform(self) -> str:
+        """`omnios`, another illumos distribution's id, or what the system calls itself."""
+        return self._release().get("ID") or os.uname().sysname.lower()
+
+    def _release(self) -> Mapping[str, str]:
+        """Return what /etc/os-release of the host says."""
+        try:
+            lines = self.path("/etc/os-release").read_text("utf-8", errors="replace").splitlines()
+        except OSError:
+            return {}
+        pairs = (line.partition("=") for line in lines if "=" in line)
+        return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+    async def status(self) -> dict[str, Any]:
+        """Say who we are, to clients without a key."""
+        arch = os.uname().machine
+        return {
+            "role": "agent",
+            "agent": NAME,
+            "version": __version__,
+            "hostname": socket.gethostname(),
+            "platform": self.platform,
+            "arch": "x86_64" if arch in {"i86pc", "amd64"} else arch,
+            "hypervisors": ["bhyve"],
+            "auth": ["apikey"],
+            "bootstrapAvailable": await self.keys.bootstrap_available(),
+            "console": [],
+            "features": list(FEATURES),
+            "uptime": self.uptime,
+        }
+
+    async def stats(self) -> dict[str, Any]:
+        """Return the host's numbers and the names of its zones as we last saw them."""
+        everyone = [record for record in await self.database.read(_zones) if not record.is_orphaned]
+        uname, release = os.uname(), self._release()
+        try:
+            load = list(os.getloadavg())
+        except OSError:
+            load = []
+        return {
+            "hostname": socket.gethostname(),
+            "release": release.get("PRETTY_NAME") or f"{uname.sysname} {uname.release}",
+            "kernel": f"{uname.sysname} {uname.release} {uname.version}",
+            "arch": uname.machine,
+            "uptime": int(time.clock_gettime(_SINCE_BOOT)),
+            "agent_uptime": self.uptime,
+            "cpus": os.cpu_count() or 1,
+            "loadavg": [round(number, 2) for number in load],
+            "totalmem": _memory("SC_PHYS_PAGES"),
+            "freemem": _memory("SC_AVPHYS_PAGES"),
+            "allzones": [record.name for record in everyone],
+            "runningzones": [record.name for record in everyone if record.status == ZoneState.RUNNING.value],
+        }
+
+
+_SINCE_BOOT: Final = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_HIGHRES", time.CLOCK_MONOTONIC))
+"""illumos counts CLOCK_HIGHRES (and CLOCK_MONOTONIC, which is the same) from the boot."""
+
+
+def _memory(name: str) -> int | None:
+    """Return a number of pages in bytes, or None where the system does not tell it."""
+    try:
+        return os.sysconf(name) * os.sysconf("SC_PAGESIZE")
+    except (ValueError, OSError):
+        return None
+
+
+def _zones(c: Connection) -> tuple[zones.ZoneRecord, ...]:
+    return zones.every(c)
