@@ -7,10 +7,13 @@ reading through a few of its own, so that readers never wait for a writer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -21,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from zoneweaver.domain.errors import Conflict, Invalid, Unavailable
 from zoneweaver.store import schema, transaction
+from zoneweaver.store.listening import Listener
 from zoneweaver.store.refusals import translated
 from zoneweaver.store.seal import Seal
 from zoneweaver.store.transaction import Clock, Facts, Note
@@ -41,6 +45,8 @@ _WRITERS_TURN: Final = text("SELECT pg_advisory_xact_lock(7761636)")
 
 _NOTIFY: Final = text(f"SELECT pg_notify('{CHANNEL}', :payload)")
 _DATA_VERSION: Final = text("PRAGMA data_version")
+
+log = logging.getLogger(__name__)
 
 Heard = Callable[[Sequence[Note]], None]
 
@@ -130,6 +136,47 @@ class Database:
         if self.sqlite:
             await self._submit(Job(_nothing, asyncio.get_running_loop(), quiet=True))
 
+    @asynccontextmanager
+    async def hearing(self, heard: Callable[[Sequence[tuple[str, str]]], Awaitable[None]]) -> AsyncIterator[None]:
+        """Tell what other agents change, as (kind, key), while the block lasts; an empty list means anything.
+
+        Only on PostgreSQL; a SQLite file has one agent. `revision` counts up with each.
+        """
+        loop = asyncio.get_running_loop()
+        send, receive = anyio.create_memory_object_stream[Sequence[tuple[str, str]]](1000)
+
+        def note(keys: Sequence[tuple[str, str]]) -> None:
+            self.revision += 1
+            with contextlib.suppress(anyio.WouldBlock, anyio.ClosedResourceError, anyio.BrokenResourceError):
+                send.send_nowait(keys)
+
+        def told(sender: str, keys: list[tuple[str, str]]) -> None:
+            if sender != self.identity:
+                with contextlib.suppress(RuntimeError):  # the loop is closed
+                    loop.call_soon_threadsafe(note, keys)
+
+        async def pass_on() -> None:
+            async for keys in receive:
+                try:
+                    await heard(keys)
+                except Unavailable:
+                    continue
+
+        if self.sqlite:
+            yield
+            return
+        listener = Listener(self.url, CHANNEL, told)
+        try:
+            async with send, receive, anyio.create_task_group() as group:
+                group.start_soon(pass_on)
+                try:
+                    yield
+                finally:
+                    group.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await loop.run_in_executor(None, listener.close)
+
     def hold_alone(self) -> bool:
         """Take this database for this process until it ends: True on SQLite, whose file only one agent may work on.
 
@@ -190,7 +237,10 @@ class Database:
     def _committed(self, notes: Sequence[Note]) -> None:
         self.revision += 1
         for listener in self.listeners:
-            listener(notes)
+            try:
+                listener(notes)
+            except Exception:  # what is committed is committed, whoever stumbles over the news
+                log.exception("a listener broke")
 
     def _before_commit(self, c: Connection, notes: Sequence[Note]) -> None:
         if notes and not self.sqlite:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from zoneweaver.domain.errors import Refused
 from zoneweaver.host.command import Command, Completed, Query
+from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.store.database import Database
 
 T = TypeVar("T")
@@ -18,6 +19,11 @@ T = TypeVar("T")
 
 class Hosting(Protocol):
     """What tasks need of a host."""
+
+    @property
+    def scratch(self) -> Path:
+        """A folder of the agent's own."""
+        ...
 
     async def run(
         self, command: Command, *, heard: Callable[[str, str], None] | None = None, guard: int | None = None
@@ -56,6 +62,10 @@ class Silence:
         """Drop it."""
 
 
+def _no_guard() -> None:
+    """Plans run nothing that could outlive them."""
+
+
 @asynccontextmanager
 async def _no_slot() -> AsyncIterator[None]:
     yield
@@ -70,16 +80,15 @@ class Context:
     params: Mapping[str, Any]
     host: Hosting
     database: Database
-    files: Any
-    """The host's configuration files: `ConfigFiles` of host/zonexml.py."""
+    files: ConfigFiles
     created_by: str = "system"
     metadata: Mapping[str, Any] = field(default_factory=dict)
     dry: bool = False
     """Whether this is a plan: asking is allowed, changing is refused."""
     attempt: int = 1
     """Which time the task is begun; more than 1 after a death."""
-    guard: int | None = None
-    """A file descriptor that commands inherit; its lock tells whether any of them still lives."""
+    guard: Callable[[], int | None] = _no_guard
+    """Gives the file descriptor that commands inherit; its lock tells whether any of them still lives."""
     journal: Journal = field(default_factory=Silence)
     release: Callable[[], AbstractAsyncContextManager[None]] = _no_slot
 
@@ -103,7 +112,7 @@ class Context:
         if self.dry and command.changes:
             raise Refused(f"{command.argv[0]} changes the host, which a plan does not")
         self.journal.line("command", spoken(command))
-        return await self.host.run(command, heard=self.journal.line, guard=self.guard)
+        return await self.host.run(command, heard=self.journal.line, guard=self.guard())
 
     async def ask(self, query: Query[T]) -> T:
         """Ask the host; the answer does not go to the task's output. Raises as `run` does, and Unparseable."""

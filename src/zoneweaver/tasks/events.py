@@ -12,7 +12,6 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,8 +19,8 @@ from zoneweaver.domain.secret import masked
 from zoneweaver.domain.tasks import stamp
 from zoneweaver.store.transaction import Note
 
-REMEMBERED: Final = 4096
-"""Events kept for listeners that come back."""
+REMEMBERED: Final = 4 * 1024 * 1024
+"""Bytes of events kept for listeners that come back: some two thousand changes."""
 
 QUEUED: Final = 1024
 """Events that may wait for a slow listener before it is let go."""
@@ -33,16 +32,40 @@ DROPPED: Final = "dropped"
 """Kind of the last event for a listener that did not keep up: come back with the last id."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One change, with its encodings: `text` is the JSON of its data, `frame` the Server-Sent Event."""
+    """One change; `text` is the JSON of its data and `frame` the Server-Sent Event, each made once, when wanted."""
 
-    id: str
-    kind: str
-    topics: tuple[str, ...]
-    data: Mapping[str, Any]
-    text: str
-    frame: bytes
+    __slots__ = ("_frame", "_text", "data", "id", "kind", "topics")
+
+    def __init__(self, event_id: str, kind: str, topics: tuple[str, ...], data: Mapping[str, Any]) -> None:
+        self.id = event_id
+        self.kind = kind
+        self.topics = topics
+        self.data = data
+        self._text: str | None = None
+        self._frame: bytes | None = None
+
+    @property
+    def text(self) -> str:
+        """The data as JSON, secrets masked."""
+        if self._text is None:
+            self._text = json.dumps(
+                masked(dict(self.data)), ensure_ascii=False, separators=(",", ":"), default=_written
+            )
+        return self._text
+
+    @property
+    def frame(self) -> bytes:
+        """The event as text/event-stream has it."""
+        if self._frame is None:
+            self._frame = f"id: {self.id}\nevent: {self.kind}\ndata: {self.text}\n\n".encode()
+        return self._frame
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it keeps."""
+        output = self.data.get("data")
+        return 2048 + (len(output) if isinstance(output, str) else 0)
 
 
 class Subscription:
@@ -100,7 +123,9 @@ class Events:
     """The hub. Everything happens in one event loop; nothing here waits for a listener."""
 
     def __init__(self, *, remembered: int = REMEMBERED, queued: int = QUEUED) -> None:
-        self._ring: deque[Event] = deque(maxlen=remembered)
+        self._ring: deque[Event] = deque()
+        self._weight = 0
+        self._remembered = remembered
         self._queued = queued
         self._epoch = os.urandom(4).hex()
         self._count = 0
@@ -115,8 +140,11 @@ class Events:
     def publish(self, topics: Sequence[str], kind: str, data: Mapping[str, Any]) -> Event:
         """Tell everybody who listens to one of the topics."""
         self._count += 1
-        event = _event(self.last_id, kind, tuple(topics), data)
+        event = Event(self.last_id, kind, tuple(topics), data)
         self._ring.append(event)
+        self._weight += event.weight
+        while self._weight > self._remembered:
+            self._weight -= self._ring.popleft().weight
         for subscription in list(self._subscriptions):
             if not subscription.topics.isdisjoint(event.topics) and not subscription.offer(event):
                 self._subscriptions.discard(subscription)
@@ -170,13 +198,7 @@ class Events:
                 return
 
     def _notice(self, kind: str, message: str) -> Event:
-        return _event(self.last_id, kind, (), {"message": message})
-
-
-def _event(event_id: str, kind: str, topics: tuple[str, ...], data: Mapping[str, Any]) -> Event:
-    text = json.dumps(masked(dict(data)), ensure_ascii=False, separators=(",", ":"), default=_written)
-    frame = f"id: {event_id}\nevent: {kind}\ndata: {text}\n\n".encode()
-    return Event(id=event_id, kind=kind, topics=topics, data=data, text=text, frame=frame)
+        return Event(self.last_id, kind, (), {"message": message})
 
 
 def _written(value: Any) -> Any:

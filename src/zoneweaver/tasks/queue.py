@@ -30,6 +30,7 @@ from sqlalchemy import (
 from zoneweaver.domain.errors import AgentError, Conflict, Invalid, NotFound
 from zoneweaver.domain.tasks import PRIORITIES, NewTask, Status, Task
 from zoneweaver.store import tables, transaction
+from zoneweaver.store.seal import Seal
 from zoneweaver.store.transaction import Note
 from zoneweaver.tasks.rows import NO, PENDING, RUNNING, SHOWN, YES, T, changed, task_of
 from zoneweaver.tasks.saga import Entry
@@ -48,8 +49,14 @@ class Claimed:
     """A task that is now running and ours. `attempt` counts from 1; more means that somebody died over it."""
 
     task: Task
-    params: Mapping[str, Any]
+    sealed: str
+    """Its parameters as they are kept: one that cannot be read any more must not stop the queue."""
     attempt: int
+
+    def params(self, seal: Seal) -> Mapping[str, Any]:
+        """Return the parameters, secrets as `Secret`. Raises Unsealable."""
+        params: Mapping[str, Any] = seal.loads(self.sealed)
+        return params
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +124,12 @@ _TAKE_OVER: Final = (
     .returning(T.seq, *SHOWN, T.params, T.attempt)
 )
 _TAKE_OVER_FROM: Final = _TAKE_OVER.where(T.owner.in_(bindparam("dead", expanding=True)))
+_RESUME: Final = (
+    update(tables.tasks)
+    .where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
+    .values(attempt=T.attempt + 1)
+    .returning(*SHOWN, T.params, T.attempt)
+)
 _TOUCH: Final = (
     update(tables.tasks)
     .where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
@@ -275,6 +288,14 @@ def take_over(c: Connection, owner: str, *, dead: Sequence[str] | None = None) -
     for buried in dead or ():
         c.execute(_BURY, {"key": buried})
     return [_claimed(c, row) for row in sorted(rows, key=lambda row: row["seq"])]
+
+
+def resume(c: Connection, task_id: str, owner: str) -> Claimed:
+    """Take up a task of our own again that was set aside. Raises LostTask."""
+    row = c.execute(_RESUME, {"key": task_id, "who": owner}).mappings().one_or_none()
+    if row is None:
+        raise LostTask(f"Task {task_id} is no longer run by this agent")
+    return _claimed(c, row)
 
 
 def beat(c: Connection, owner: str) -> dict[str, int]:
@@ -441,7 +462,7 @@ def _claimed(c: Connection, row: Mapping[Any, Any]) -> Claimed:
     task = changed(c, row)
     if task.parent_task_id is not None:
         _sum_up(c, task.parent_task_id)
-    return Claimed(task=task, params=transaction.seal(c).loads(row["params"]), attempt=row["attempt"])
+    return Claimed(task=task, sealed=row["params"], attempt=row["attempt"])
 
 
 def _said_cancelled(by: str | None) -> str:

@@ -56,14 +56,17 @@ def task_of(row: Mapping[Any, Any]) -> Task:
     )
 
 
+def changed_note(task: Task) -> Note:
+    """Return what listeners hear of a changed task."""
+    topics = ["tasks", f"task:{task.id}"]
+    if task.zone_name is not None:
+        topics.append(f"zone:{task.zone_name}")
+    data = {**task.as_json(), "cancel_requested": task.cancel_requested}
+    return Note(topics=tuple(topics), kind="task", key=task.id, data=data)
+
+
 def changed(c: Connection, row: Mapping[Any, Any]) -> Task:
     """Return the task of a row that was just written, and have the change published after the commit."""
     task = task_of(row)
-    topics = (
-        ("tasks", f"task:{task.id}")
-        if task.zone_name is None
-        else ("tasks", f"task:{task.id}", f"zone:{task.zone_name}")
-    )
-    data = {**task.as_json(), "cancel_requested": task.cancel_requested}
-    transaction.tell(c, Note(topics=topics, kind="task", key=task.id, data=data))
+    transaction.tell(c, changed_note(task))
     return task

@@ -1,0 +1,507 @@
+"""Who runs tasks: takes what may run, leads each through its saga, and carries on what a dead agent left.
+
+Nothing here looks at the clock to decide who is alive. On SQLite the file is held by one agent, so whatever runs at
+start is a dead one's. On PostgreSQL every agent counts up, and a count that stands still for a lease is a dead one's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any, Final, Self, TypeVar
+from uuid import uuid4
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+from sqlalchemy import Connection
+
+from zoneweaver.domain.errors import AgentError, Cancelled, Conflict, Failed, Unavailable
+from zoneweaver.domain.tasks import Kind, Status, Task
+from zoneweaver.host.zonexml import ConfigFiles
+from zoneweaver.store import idempotency, transaction
+from zoneweaver.store.database import Database
+from zoneweaver.store.seal import Unsealable
+from zoneweaver.store.transaction import Note
+from zoneweaver.tasks import history, queue, saga
+from zoneweaver.tasks.context import Context, Hosting
+from zoneweaver.tasks.events import Events
+from zoneweaver.tasks.guard import Guard
+from zoneweaver.tasks.journal import Journal, SetAside
+from zoneweaver.tasks.operation import SURVEY, Operation
+from zoneweaver.tasks.queue import Claimed, LostTask, Progress
+from zoneweaver.tasks.rows import changed_note
+from zoneweaver.tasks.saga import Entry, Event, Outcome
+from zoneweaver.tasks.slots import Slots
+
+T = TypeVar("T")
+
+SLOTS: Final = 5
+LEASE_SECONDS: Final = 15.0
+POLL_SECONDS: Final = 5.0
+"""How often the engine looks for what nobody told it of."""
+
+OUTPUT_LIMIT: Final = 1024 * 1024
+STOP_SECONDS: Final = 10.0
+"""How long a step may take to end by itself when the agent stops."""
+
+GUARD_SECONDS: Final = 600.0
+"""How long a dead agent's command may take to end before it is killed."""
+
+FLUSH_SECONDS: Final = 0.02
+"""How long output and progress wait for more of their kind."""
+
+HOUSEKEEPING_SECONDS: Final = 600.0
+
+log = structlog.get_logger()
+
+
+class StillRunning(Failed):
+    """A command of a dead agent could not be ended, so that nothing of its task may be touched."""
+
+    code = "command_still_running"
+
+
+class Engine:
+    """Runs tasks while its `async with` block lasts."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        host: Hosting,
+        files: ConfigFiles,
+        operations: Mapping[Kind, Operation],
+        events: Events,
+        slots: int = SLOTS,
+        lease_seconds: float = LEASE_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
+        output_limit: int = OUTPUT_LIMIT,
+        stop_seconds: float = STOP_SECONDS,
+        guard_seconds: float = GUARD_SECONDS,
+        retention: timedelta | None = timedelta(days=30),
+    ) -> None:
+        self.owner = uuid4().hex
+        self._database = database
+        self._host = host
+        self._files = files
+        self._operations = {kind.value: operation for kind, operation in operations.items()}
+        self._events = events
+        self._lease = lease_seconds
+        self._poll = poll_seconds
+        self._output_limit = output_limit
+        self._stop_seconds = stop_seconds
+        self._guard_seconds = guard_seconds
+        self._retention = retention
+        self._work = anyio.Event()
+        self._slots = Slots(slots, self.wake)
+        self._journals: dict[str, Journal] = {}
+        self._dirty: set[Journal] = set()
+        self._something_dirty = anyio.Event()
+        self._stopping = anyio.Event()
+        self._one_ended = anyio.Event()
+        self._beats: dict[str, tuple[int, float]] = {}
+        self._alone = False
+        self._stack: AsyncExitStack | None = None
+        self._group: TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        """Take over what a dead agent left, and begin. Raises Conflict when another agent holds the database."""
+        self._alone = self._database.hold_alone()
+        stack = AsyncExitStack()
+        self._group = await stack.enter_async_context(anyio.create_task_group())
+        self._stack = stack
+        self._database.listeners.append(self._heard)
+        self._group.start_soon(self._claim_for_ever)
+        self._group.start_soon(self._flush_for_ever)
+        self._group.start_soon(self._keep_house)
+        if not self._alone:
+            self._group.start_soon(self._show_life)
+            await stack.enter_async_context(self._database.hearing(self._heard_from_others))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        """Stop; tasks that have not ended are carried on by the next agent."""
+        assert self._stack is not None and self._group is not None  # noqa: S101, PT018 - entered
+        with anyio.CancelScope(shield=True):
+            await self.stop()
+        self._group.cancel_scope.cancel()
+        try:
+            return await self._stack.__aexit__(kind, error, trace)
+        finally:
+            self._database.listeners.remove(self._heard)
+            if not self._alone:
+                with anyio.CancelScope(shield=True):
+                    await self._quietly(lambda c: queue.bury(c, self.owner))
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The ids of the tasks that are at work here."""
+        return frozenset(self._journals)
+
+    @property
+    def slots(self) -> int:
+        """How many tasks may work at once."""
+        return self._slots.size
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._work.set()
+
+    async def cancel(self, task_id: str, *, by: str | None = None) -> Task:
+        """Cancel a task wherever it is; a running one goes on unwinding. Raises NotFound and Conflict."""
+        return await self._database.run(lambda c: queue.cancel(c, task_id, by=by))
+
+    async def stop(self) -> None:
+        """Take no more work, let steps under way come to their end for a moment, and set every task aside."""
+        self._stopping.set()
+        for journal in self._journals.values():
+            journal.stopping = True
+        with anyio.move_on_after(self._stop_seconds):
+            await self._nothing_at_work()
+        for journal in self._journals.values():
+            journal.scope.cancel()
+        await self._nothing_at_work()
+
+    async def _nothing_at_work(self) -> None:
+        while self._journals:
+            self._one_ended = anyio.Event()
+            await self._one_ended.wait()
+
+    # What others tell
+
+    def _heard(self, notes: Sequence[Note]) -> None:
+        """Act on what a transaction of this process changed."""
+        self._events.heard(notes)
+        for note in notes:
+            if note.kind == "task":
+                self._consider(note.key, note.data)
+
+    def _consider(self, task_id: str, data: Mapping[str, Any]) -> None:
+        if data["status"] == Status.PENDING:
+            self.wake()
+        elif data.get("cancel_requested") and task_id in self._journals:
+            journal = self._journals[task_id]
+            if not journal.cancelled:
+                journal.cancel()
+
+    async def _heard_from_others(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Act on what another agent changed; it names things, what they are is read."""
+        for kind, key in keys:
+            if kind == "task":
+                task = await self._database.read(lambda c, key=key: queue.find(c, key))  # type: ignore[misc]
+                if task is not None:
+                    self._heard([changed_note(task)])
+            elif kind == "zone":
+                self._events.publish(("zones", f"zone:{key}"), "zone", {"name": key})
+        self.wake()
+
+    # Taking work
+
+    async def _claim_for_ever(self) -> None:
+        if self._alone:
+            await self._adopt(None)
+        while not self._stopping.is_set():
+            self._work = anyio.Event()
+            free = self._slots.take_all()
+            claimed = await self._claim(free) if free else []
+            for one in claimed:
+                self._start(one)
+            self._slots.put_back(free - len(claimed))
+            with anyio.move_on_after(self._poll):
+                await self._work.wait()
+
+    async def _claim(self, limit: int) -> list[Claimed]:
+        try:
+            return await self._database.run(
+                lambda c: queue.claim(c, self.owner, kinds=tuple(self._operations), limit=limit)
+            )
+        except Conflict as conflict:
+            log.warning("a claim met another one", error=conflict.message)
+        except Unavailable as unavailable:
+            log.warning("no task can be claimed", error=unavailable.message)
+        return []
+
+    async def _adopt(self, dead: Sequence[str] | None) -> None:
+        """Carry on the tasks of dead agents (None: of every other)."""
+        while not self._stopping.is_set():
+            try:
+                adopted = await self._database.run(lambda c: queue.take_over(c, self.owner, dead=dead))
+            except Unavailable as unavailable:
+                log.warning("tasks of a dead agent wait", error=unavailable.message)
+                await anyio.sleep(1)
+                continue
+            for claimed in adopted:
+                log.info("carrying on", task_id=claimed.task.id, zone=claimed.task.zone_name, attempt=claimed.attempt)
+                self._slots.free -= 1
+                self._start(claimed)
+            return
+
+    def _start(self, claimed: Claimed) -> None:
+        """Give the task a worker; it has a slot already."""
+        assert self._group is not None  # noqa: S101 - entered
+        self._group.start_soon(self._work_on, claimed)
+
+    # One task
+
+    async def _work_on(self, claimed: Claimed) -> None:
+        """Run a task, and after it whatever the same transaction could claim."""
+        following: Claimed | None = claimed
+        while following is not None:
+            with structlog.contextvars.bound_contextvars(task_id=following.task.id, zone=following.task.zone_name):
+                following = await self._carry_out(following)
+        self._slots.give()
+
+    async def _carry_out(self, claimed: Claimed) -> Claimed | None:
+        """Bring a task to its end; return the next one for this worker."""
+        guard = Guard(self._host.scratch, claimed.task.id)
+        while True:
+            journal = Journal(
+                self._database, claimed, self.owner, output_limit=self._output_limit, dirty=self._mark_dirty
+            )
+            journal.stopping = self._stopping.is_set()
+            self._journals[claimed.task.id] = journal
+            try:
+                ending = await self._lead(claimed, journal, guard)
+                following = await self._end(claimed, journal, ending)
+            except LostTask as lost:
+                log.warning("lost", error=lost.message)
+                return None
+            except SetAside:
+                pass
+            except Exception:
+                log.exception("a task broke the engine's hands; it stays until the agent starts anew")
+                return None
+            else:
+                guard.forget()
+                return following
+            finally:
+                guard.release()
+                self._journals.pop(claimed.task.id, None)
+                self._dirty.discard(journal)
+                self._one_ended.set()
+            log.warning("set aside", stopping=self._stopping.is_set())
+            resumed = await self._take_up_again(claimed)
+            if resumed is None:
+                return None
+            claimed = resumed
+
+    async def _take_up_again(self, claimed: Claimed) -> Claimed | None:
+        """Wait until the database can be written again; None when the agent stops or the task is not ours any more."""
+        while not self._stopping.is_set():
+            with anyio.move_on_after(1):
+                await self._stopping.wait()
+                return None
+            try:
+                return await self._database.run(lambda c: queue.resume(c, claimed.task.id, self.owner))
+            except Unavailable as unavailable:
+                log.warning("waiting for the database", error=unavailable.message)
+            except LostTask:
+                return None
+        return None
+
+    async def _lead(self, claimed: Claimed, journal: Journal, guard: Guard) -> Outcome:
+        """Lead the task through survey and saga. Raises SetAside and LostTask; everything else is an outcome."""
+        operation = self._operations.get(claimed.task.operation)
+        if operation is None:
+            return _failed(Failed(f"This agent knows no operation {claimed.task.operation}", code="unknown_operation"))
+        try:
+            params = claimed.params(self._database.seal)
+            await journal.read()
+            if claimed.attempt > 1:
+                await self._wait_for_the_dead(journal, guard)
+        except Unavailable as error:
+            raise SetAside from error
+        except (Unsealable, AgentError, OSError) as error:
+            return _failed(error)
+        context = Context(
+            task_id=claimed.task.id,
+            zone_name=claimed.task.zone_name,
+            params=params,
+            created_by=claimed.task.created_by,
+            metadata=claimed.task.metadata,
+            attempt=claimed.attempt,
+            host=self._host,
+            database=self._database,
+            files=self._files,
+            guard=guard.handle,
+            journal=journal,
+            release=self._slots.lent,
+        )
+        outcome: Outcome | None = None
+        with journal.scope:
+            if journal.cancelled:
+                journal.scope.cancel()
+            outcome = await self._survey_and_run(operation, context, journal)
+        if outcome is None:  # interrupted in the survey: nothing has been changed
+            if not journal.cancelled:
+                raise SetAside
+            return _failed(Cancelled("Cancelled"))
+        return outcome
+
+    async def _survey_and_run(self, operation: Operation, context: Context, journal: Journal) -> Outcome:
+        entries = await journal.entries()
+        surveys = [entry.data for entry in entries if entry.step == SURVEY and entry.event is Event.DONE]
+        try:
+            if surveys:
+                survey = surveys[-1]
+            else:
+                seal = self._database.seal
+                survey = seal.loads(seal.dumps(await operation.survey(context)))
+                await journal.append(Entry(step=SURVEY, event=Event.DONE, data=survey))
+            steps = operation.steps(context, survey)
+        except SetAside:
+            raise
+        except Exception as error:
+            if not isinstance(error, AgentError):
+                log.exception("the survey broke")
+            return _failed(error, stuck=_touched(entries))
+        journal.expect(steps)
+        return await saga.run(steps, context, journal)
+
+    async def _wait_for_the_dead(self, journal: Journal, guard: Guard) -> None:
+        """Return when no command of an earlier attempt lives. Raises StillRunning when one cannot be ended."""
+        deadline, pause = time.monotonic() + self._guard_seconds, 0.02
+        killed = False
+        while not guard.take():
+            if journal.stopping:
+                raise SetAside
+            if not killed and (journal.cancelled or time.monotonic() > deadline):
+                killed = True
+                log.warning("killing what a dead agent left", processes=guard.kill_holders())
+                deadline = time.monotonic() + 10
+            elif killed and time.monotonic() > deadline:
+                raise StillRunning("A command that a dead agent started is still running and cannot be ended")
+            journal.progress(None, {"status": "waiting_for_command"})
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    async def _end(self, claimed: Claimed, journal: Journal, outcome: Outcome) -> Claimed | None:
+        """Write the end of a task and claim what its slot can do next; other free slots get theirs too."""
+        status = _status(outcome)
+        if status is Status.COMPLETED:
+            progress, error = Progress(percent=100, info={"status": "completed"}), None
+        else:
+            facts = {"failed_at": outcome.failed_at, "code": outcome.code, "stuck": list(outcome.stuck)}
+            progress = Progress(
+                percent=journal.shown.percent,
+                info={"status": status.value, **{name: value for name, value in facts.items() if value}},
+            )
+            error = outcome.error
+            if outcome.stuck:
+                error = f"{error}; look at what is left of: {', '.join(outcome.stuck)}"
+            log.info("a task did not complete", operation=claimed.task.operation, status=status.value, error=error)
+        busy = self._stopping.is_set() or self._slots.free < 0 or self._slots.wanted_back
+        wanted = 0 if busy else 1 + self._slots.take_all()
+        following: list[Claimed] = []
+
+        def write(c: Connection) -> list[Claimed]:
+            queue.finish(
+                c, claimed.task.id, self.owner, status=status, progress=progress, error=error, code=outcome.code
+            )
+            return queue.claim(c, self.owner, kinds=tuple(self._operations), limit=wanted) if wanted else []
+
+        try:
+            following = await journal.close(write)
+        finally:
+            self._slots.put_back(max(0, wanted - 1) - max(0, len(following) - 1))
+        for one in following[1:]:
+            self._start(one)
+        return following[0] if following else None
+
+    # Background
+
+    def _mark_dirty(self, journal: Journal) -> None:
+        self._dirty.add(journal)
+        self._something_dirty.set()
+
+    async def _flush_for_ever(self) -> None:
+        assert self._group is not None  # noqa: S101 - entered
+        while True:
+            await self._something_dirty.wait()
+            await anyio.sleep(FLUSH_SECONDS)
+            self._something_dirty = anyio.Event()
+            journals, self._dirty = self._dirty, set()
+            async with anyio.create_task_group() as group:  # together they share a commit
+                for journal in journals:
+                    group.start_soon(self._flush, journal)
+
+    async def _flush(self, journal: Journal) -> None:
+        try:
+            await journal.flush()
+        except (LostTask, SetAside):
+            journal.scope.cancel()
+        except AgentError as error:
+            log.warning("output was lost", error=error.message)
+
+    async def _show_life(self) -> None:
+        """Count up, and carry on the tasks of those who do not any more."""
+        while True:
+            beats = await self._quietly(lambda c: queue.beat(c, self.owner))
+            moment = time.monotonic()
+            if beats is not None:
+                self._beats = {
+                    owner: self._beats[owner] if self._beats.get(owner, (None, 0.0))[0] == count else (count, moment)
+                    for owner, count in beats.items()
+                    if owner != self.owner
+                }
+                dead = [owner for owner, (_, seen) in self._beats.items() if moment - seen > self._lease]
+                if dead:
+                    await self._adopt(dead)
+            await anyio.sleep(self._lease / 4)
+
+    async def _keep_house(self) -> None:
+        """Forget what is old, in short transactions; notice what other processes write."""
+        due = time.monotonic()
+        while True:
+            if time.monotonic() >= due:
+                due = time.monotonic() + HOUSEKEEPING_SECONDS
+                await self._purge()
+            try:
+                await self._database.look()
+            except Unavailable as unavailable:
+                log.warning("the database is away", error=unavailable.message)
+            await anyio.sleep(self._poll)
+
+    async def _purge(self) -> None:
+        await self._quietly(idempotency.purge)
+        retention = self._retention
+        if retention is None:
+            return
+        purged: int | None = 1
+        while purged:
+            purged = await self._quietly(lambda c: history.purge(c, before=transaction.now(c) - retention))
+
+    async def _quietly(self, fn: Callable[[Connection], T]) -> T | None:
+        """Write, or leave it for the next time when the database is away."""
+        try:
+            return await self._database.run(fn)
+        except Unavailable as unavailable:
+            log.warning("the database is away", error=unavailable.message)
+            return None
+
+
+def _failed(error: Exception, *, stuck: tuple[str, ...] = ()) -> Outcome:
+    facts = saga.explain(error)
+    return Outcome(ok=False, error=facts["error"], code=facts["code"], cancelled=facts["cancelled"], stuck=stuck)
+
+
+def _touched(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Return the steps that have left something, when nobody can say any more how to undo them."""
+    last = {entry.step: entry.event for entry in entries}
+    return tuple(
+        step
+        for step, event in last.items()
+        if step not in {SURVEY, saga.BETWEEN_STEPS} and event not in {Event.UNDONE, Event.REFUSED}
+    )
+
+
+def _status(outcome: Outcome) -> Status:
+    if outcome.ok:
+        return Status.COMPLETED
+    return Status.CANCELLED if outcome.cancelled and not outcome.stuck else Status.FAILED
