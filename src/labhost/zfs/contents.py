@@ -28,12 +28,14 @@ def allocated(world: World, objset: int) -> int:
         return 0
 
 
-def changed(world: World, objset: int) -> int:
-    """Return when a volume was last written, in nanoseconds since the epoch."""
+def volume_mark(world: World, objset: int) -> str:
+    """Return a short text that changes when a volume is written, or its content replaced."""
     try:
-        return os.stat(f"{world.path}/volumes/{objset}").st_mtime_ns
+        facts = os.stat(f"{world.path}/volumes/{objset}")
     except FileNotFoundError:
-        return 0
+        return "-"
+    # Clocks are coarse: two contents of one moment are told apart by their file.
+    return f"{facts.st_ino}:{facts.st_mtime_ns}"
 
 
 def make_volume(world: World, objset: int, size: int) -> None:

@@ -62,7 +62,7 @@ def mark(datasets: Datasets, name: str) -> str:
     """Return a short text that changes whenever a dataset's content is written."""
     dataset = datasets.all[name]
     if dataset["type"] == "volume":
-        return str(contents.changed(datasets.world, dataset["objset"]))
+        return contents.volume_mark(datasets.world, dataset["objset"])
     folder = datasets.folder(name)
     return "" if folder is None else contents.folder_mark(folder, datasets.folders_below(name))
 
@@ -108,8 +108,6 @@ def restore(datasets: Datasets, name: str, full: str) -> None:
     """Give a dataset the content of one of its snapshots."""
     dataset, facts, world = datasets.all[name], datasets.open(full), datasets.world
     datasets.advance()
-    if facts.get("mark") == mark(datasets, name):
-        return
     kept = contents.place(world, facts["objset"])
     if dataset["type"] == "volume":
         dataset["local"]["volsize"] = str(facts["volsize"])
