@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from uuid import uuid4
 
