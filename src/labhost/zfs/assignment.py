@@ -9,6 +9,8 @@ from labhost.zfs.space import Space, reservation_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from labhost.zfs.datasets import Dataset, Datasets
 
 
@@ -92,20 +94,24 @@ def _apply(datasets: Datasets, name: str, dataset: Dataset, prop: str, value: st
         local[prop] = value
 
 
-def _remount(datasets: Datasets, name: str, change: object) -> None:
+def _remount(datasets: Datasets, name: str, change: Callable[[], None]) -> None:
     """Make a change that may move filesystems, and let their files follow."""
     whole = [one for one in [name, *datasets.below(name)] if datasets.all[one]["type"] == "filesystem"]
     before = {one: datasets.folder(one) for one in whole}
+    elsewhere = datasets.folders_below(name)
     busy = datasets.busy()
     for one in whole:
         if one in busy:
             raise ZfsError(f"cannot unmount '{datasets.mountpoint(one)}': Device busy")
-    change()  # type: ignore[operator]
+    change()
     for one in whole:
-        if before[one] is None and datasets.mountpoint(one).startswith("/"):
+        old, reachable = before[one], datasets.mountpoint(one).startswith("/")
+        if old is None:
             datasets.mount(one)
+        elif not reachable or datasets.all[one]["local"].get("canmount") == "off":
+            datasets.put_away(one, old, {folder for folder in [*before.values(), *elsewhere] if folder} - {old})
         else:
-            datasets.move_folder(before[one], datasets.folder(one))
+            datasets.move_folder(old, datasets.folder(one))
 
 
 def inherit(datasets: Datasets, name: str, prop: str, *, received: bool) -> None:

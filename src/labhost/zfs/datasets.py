@@ -221,11 +221,11 @@ class Datasets:
         self.all[name] = made
         return made
 
-    def mount(self, name: str) -> None:
+    def mount(self, name: str, *, noauto: bool = False) -> None:
         """Make a filesystem's folder where it belongs, unless it belongs nowhere; it must be empty if it is there."""
         dataset = self.all[name]
         where = self.mountpoint(name)
-        if not where.startswith("/") or dataset["local"].get("canmount", "on") != "on":
+        if not where.startswith("/") or not (noauto or dataset["local"].get("canmount", "on") == "on"):
             dataset["unmounted"] = True
             return
         folder = self.world.host(where)
@@ -233,7 +233,21 @@ class Datasets:
             dataset["unmounted"] = True
             raise ZfsError(f"cannot mount '{where}': directory is not empty")
         os.makedirs(folder, exist_ok=True)
+        kept = contents.place(self.world, dataset["objset"])
+        if os.path.isdir(kept):
+            contents.copy_folder(kept, folder)
+            contents.forget(self.world, dataset["objset"])
         dataset.pop("unmounted", None)
+
+    def put_away(self, name: str, folder: str, spared: set[str]) -> None:
+        """Keep the files that a filesystem has in a folder, without the folders of others (`spared`), out of reach."""
+        dataset = self.all[name]
+        if not contents.folder_is_empty(folder):
+            kept = contents.place(self.world, dataset["objset"])
+            os.makedirs(kept, exist_ok=True)
+            contents.copy_folder(folder, kept, spared)
+            contents.empty_folder(folder, spared)
+        dataset["unmounted"] = True
 
     def move_folder(self, old: str | None, new: str | None) -> None:
         """Let a filesystem's files follow it from one folder to another."""

@@ -5,15 +5,41 @@ from __future__ import annotations
 import os
 
 from labhost.zfs import contents, names, snapshots
+from labhost.zfs.datasets import Datasets
 from labhost.zfs.errors import ZfsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from labhost.zfs.datasets import Dataset, Datasets
+    from labhost.world import World
+    from labhost.zfs.datasets import Dataset
 
 
-def clone(datasets: Datasets, origin: str, name: str, props: dict[str, str], *, parents: bool = False) -> None:
-    """Make a dataset that begins as a snapshot; a volume comes without a reservation."""
+def copy_ahead(world: World, origin: str) -> str | None:
+    """Copy a volume snapshot's content into a passing file before any lock is held; None if there is nothing to copy.
+
+    A clone costs a real pool nothing; here it is a copy, and nobody else should wait for it.
+    """
+    facts = Datasets(world.read("zfs"), world).get(origin)
+    if facts is None or "volsize" not in facts:
+        return None
+    passing = f"{world.path}/volumes/clone.{os.getpid()}"
+    try:
+        contents.copy_volume(contents.place(world, facts["objset"]), passing)
+    except FileNotFoundError:
+        return None
+    return passing
+
+
+def clone(
+    datasets: Datasets,
+    origin: str,
+    name: str,
+    props: dict[str, str],
+    *,
+    parents: bool = False,
+    ahead: str | None = None,
+) -> None:
+    """Make a dataset that begins as a snapshot, `ahead` being its copied content; a volume has no reservation."""
     action = f"cannot create '{name}'"
     facts = datasets.open(origin)
     source = datasets.all[origin.partition("@")[0]]
@@ -31,7 +57,11 @@ def clone(datasets: Datasets, origin: str, name: str, props: dict[str, str], *, 
     made["origin"] = origin
     kept = contents.place(datasets.world, facts["objset"])
     if source["type"] == "volume":
-        snapshots.fill(datasets, kept, made["objset"], int(local["volsize"]))
+        if ahead is None:
+            snapshots.fill(datasets, kept, made["objset"], int(local["volsize"]))
+        else:
+            os.truncate(ahead, int(local["volsize"]))
+            os.rename(ahead, contents.place(datasets.world, made["objset"]))
         contents.add_nodes(datasets.world, name, made["objset"])
         return
     datasets.mount(name)

@@ -154,7 +154,7 @@ def status(world: World, wanted: list[str], *, brief: bool) -> int:
 
 
 def create(world: World, name: str, vdevs: list[str], words: dict[str, str]) -> None:
-    """Make a pool on files of the host; the setting `pool_on_disks` lets it be on anything."""
+    """Make a pool on files of the host; with the setting `disk_size` every disk that is not there has so many bytes."""
     size = 0
     need_privilege(world, f"cannot create '{name}'")
     for vdev in vdevs:

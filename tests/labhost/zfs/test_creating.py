@@ -186,3 +186,14 @@ def test_an_unprivileged_caller_may_only_look(host: Host, argv: tuple[str, ...])
     assert host.world.read("zfs") == before
     assert "rpool/a" in host.names()
     assert host.ok("zpool", "list", "-H", "-o", "name") == "rpool\n"
+
+
+def test_files_are_kept_while_a_filesystem_has_no_place(host: Host) -> None:
+    """With mountpoint none the files are out of reach, and they are back where the next mountpoint is."""
+    host.ok("zfs", "create", "-p", "rpool/a/b")
+    Path(host.world.host("/rpool/a/b/f")).write_text("hi")
+    host.ok("zfs", "set", "mountpoint=none", "rpool/a")
+    assert not Path(host.world.host("/rpool/a/b/f")).exists()
+    assert (host.value("mounted", "rpool/a/b"), host.value("mountpoint", "rpool/a/b")) == ("no", "none")
+    host.ok("zfs", "set", "mountpoint=/srv", "rpool/a")
+    assert Path(host.world.host("/srv/b/f")).read_text() == "hi"

@@ -175,3 +175,12 @@ def test_a_sender_whose_reader_is_gone_ends(source: Host) -> None:
         sender.stdout.read(10)
         sender.stdout.close()
         assert sender.wait(20) == 141
+
+
+def test_what_a_killed_receiver_left_is_swept(source: Host) -> None:
+    """A receiver killed outright leaves no dataset, and the next one removes its scraps."""
+    left = Path(f"{source.world.path}/volumes/receive.999999999")
+    left.mkdir()
+    (left / "0").write_bytes(b"half")
+    assert receive(source, stream(source, "rpool/v@one"), "rpool/w").code == 0
+    assert not left.exists()

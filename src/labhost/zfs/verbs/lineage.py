@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from labhost.zfs import lineage, options
 from labhost.zfs.change import Change, need_privilege
 from labhost.zfs.errors import UsageError, ZfsError
@@ -25,12 +27,17 @@ def clone(world: World, argv: list[str]) -> int:
     if "@" not in origin:
         raise ZfsError(f"cannot open '{origin}': missing '@' delimiter in snapshot name")
     action = f"cannot create '{name}'"
-    with Change(world) as datasets:
-        datasets.open(origin)
-        kind = datasets.all[origin.partition("@")[0]]["type"]
-        props = options.accepted(words, action, kind)
-        need_privilege(world, action)
-        lineage.clone(datasets, origin, name, props, parents="p" in given)
+    ahead = lineage.copy_ahead(world, origin)
+    try:
+        with Change(world) as datasets:
+            datasets.open(origin)
+            kind = datasets.all[origin.partition("@")[0]]["type"]
+            props = options.accepted(words, action, kind)
+            need_privilege(world, action)
+            lineage.clone(datasets, origin, name, props, parents="p" in given, ahead=ahead)
+    finally:
+        if ahead is not None and os.path.exists(ahead):
+            os.unlink(ahead)
     return 0
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-from labhost.zfs import contents, options
+from labhost.zfs import options
 from labhost.zfs.change import Change, need_privilege
 from labhost.zfs.datasets import Datasets
 from labhost.zfs.errors import UsageError, ZfsError
@@ -46,15 +45,7 @@ def _mount(datasets: Datasets, name: str, *, everything: bool) -> None:
         raise ZfsError(f"cannot mount '{name}': filesystem already mounted")
     if dataset["local"].get("canmount") == "off":
         raise ZfsError(f"cannot mount '{name}': 'canmount' property is set to 'off'")
-    folder = datasets.world.host(where)
-    if not contents.folder_is_empty(folder):
-        raise ZfsError(f"cannot mount '{where}': directory is not empty")
-    os.makedirs(folder, exist_ok=True)
-    kept = contents.place(datasets.world, dataset["objset"])
-    if os.path.isdir(kept):
-        contents.copy_folder(kept, folder)
-        contents.forget(datasets.world, dataset["objset"])
-    del dataset["unmounted"]
+    datasets.mount(name, noauto=True)
     datasets.advance()
 
 
@@ -69,7 +60,7 @@ def unmount(world: World, argv: list[str]) -> int:
             name = datasets.mounted_at(name) or ""
             if not name:
                 raise ZfsError(f"cannot unmount '{given.operands[0]}': not currently mounted")
-        dataset = datasets.open(name)
+        datasets.open(name)
         need_privilege(world, f"cannot unmount '{name}'")
         folder = datasets.folder(name)
         if folder is None:
@@ -77,12 +68,7 @@ def unmount(world: World, argv: list[str]) -> int:
         below = datasets.folders_below(name)
         if (name in datasets.busy() or below) and "f" not in given:
             raise ZfsError(f"cannot unmount '{datasets.mountpoint(name)}': Device busy")
-        if not contents.folder_is_empty(folder):
-            kept = contents.place(world, dataset["objset"])
-            os.makedirs(kept, exist_ok=True)
-            contents.copy_folder(folder, kept, below)
-            contents.empty_folder(folder, below)
-        dataset["unmounted"] = True
+        datasets.put_away(name, folder, below)
         datasets.advance()
     return 0
 

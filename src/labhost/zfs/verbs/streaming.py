@@ -143,6 +143,7 @@ def receive(world: World, argv: list[str]) -> int:
     need_privilege(world, "cannot receive")
     words = options.assignments(given.values.get("o", []))
     passing = f"{world.path}/volumes/receive.{os.getpid()}"
+    _sweep(f"{world.path}/volumes")
     os.makedirs(passing)
     try:
         steps = streams.Receiver(sys.stdin.buffer, passing).read()
@@ -153,6 +154,15 @@ def receive(world: World, argv: list[str]) -> int:
         contents.empty_folder(passing, ())
         os.rmdir(passing)
     return 0
+
+
+def _sweep(volumes: str) -> None:
+    """Remove what receivers that were killed outright left behind."""
+    for name in os.listdir(volumes):
+        kind, _, pid = name.partition(".")
+        if kind == "receive" and not os.path.exists(f"/proc/{pid}"):
+            contents.empty_folder(f"{volumes}/{name}", ())
+            os.rmdir(f"{volumes}/{name}")
 
 
 def _rename_last(steps: list[Part], snap: str) -> None:
