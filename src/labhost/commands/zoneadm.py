@@ -107,7 +107,7 @@ def _about(zone: str, text: str) -> str:
 
 
 def _list(world: World, zone: str, rest: list[str]) -> int:
-    flags = set()
+    flags: set[str] = set()
     for word in rest:
         if word[:1] != "-" or len(word) < 2 or not set("cinpv").issuperset(word[1:]):
             raise _short("list")

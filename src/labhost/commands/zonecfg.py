@@ -84,7 +84,8 @@ def _dialogue(world: World, zone: str, file_name: str) -> int:
     if not session.read_only:
         session.open(expected=False)
     number = 0
-    while not session.done:
+    over = False
+    while not over:
         if person:
             scope = f":{session.draft.kind}" if session.draft is not None else ""
             sys.stdout.write(f"zonecfg:{session.zone}{scope}> ")
@@ -95,7 +96,8 @@ def _dialogue(world: World, zone: str, file_name: str) -> int:
         number += 1
         for statement in statements(line if line.endswith("\n") else line + "\n", number):
             session.run(statement)
-            if session.done:
+            over = session.done
+            if over:
                 break
         sys.stderr.flush()
     return session.finish()

@@ -6,13 +6,12 @@ the reset button. The setting `guest` says what runs inside: `none` or `scripted
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
+import _socket
 import os
 import select
 import sys
 import time
-
-import _signal
-import _socket
 
 from labhost.zones import lifecycle
 
@@ -105,12 +104,12 @@ class Guest:
 
                 attach(self)
             self._run()
-        except BaseException as problem:  # noqa: BLE001
+        except BaseException as problem:
             self._complain(problem)
             self.status = CRASHED
         try:
             self._end()
-        except BaseException as problem:  # noqa: BLE001
+        except BaseException as problem:
             self._complain(problem)
         os._exit(0)
 
@@ -218,10 +217,8 @@ class Guest:
 
 def listen(place: str) -> _socket.socket:
     """Return a socket that listens at a path of any length on this machine."""
-    try:
+    if os.path.lexists(place):
         os.unlink(place)
-    except FileNotFoundError:
-        pass
     server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     folder = os.open(os.path.dirname(place), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import _socket
 import os
 import struct
-
-import _socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Screen:
 
     def _accept(self) -> None:
         try:
-            number, _ = self.server._accept()  # noqa: SLF001
+            number, _ = self.server._accept()  # type: ignore[attr-defined]  # noqa: SLF001
         except OSError:
             return
         if len(self.viewers) >= MOST_VIEWERS:

@@ -1,4 +1,7 @@
-"""The bhyve brand's boot hook: attributes become `bhyve.cfg`; says no where the hook says no, and foresees what bhyve dies of."""
+"""The bhyve brand's boot hook: attributes become `bhyve.cfg`.
+
+It says no where the real hook says no, and foresees what bhyve itself will die of.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,7 @@ def vnc_socket(config: Config) -> str:
         key, _, rest = part.partition("=")
         if key == "unix" and rest.startswith("/"):
             return rest
-    return "/tmp/vm.vnc"  # noqa: S108
+    return "/tmp/vm.vnc"
 
 
 def numbered(config: Config, kind: str) -> list[tuple[int, str, str]]:

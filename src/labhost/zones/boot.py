@@ -123,7 +123,7 @@ def halt(world: World, name: str, *, notice: str = "") -> None:
         return
     lifecycle.change(world, name, zoneid, halting=True)
     if not ask(world, name, zoneid, HALT_LIMIT):
-        import _signal
+        import _signal  # type: ignore[import-not-found]
 
         _tell(zone["pid"], _signal.SIGKILL)
         lifecycle.wait_ended(world, name, zoneid, 5.0)

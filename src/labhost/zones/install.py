@@ -105,8 +105,7 @@ def uninstall(world: World, name: str, path: str) -> None:
                 raise BrandFailed("uninstall", *problem.lines()) from None
             world.write("zfs", state)
     remove_tree(world.host(path))
-    for mark in ("notices",):
-        configurations.remove(f"{world.path}/run/{name}.{mark}")
+    remove_tree(f"{world.path}/run/{name}.disk")
     index.set_state(world, name, "configured", "")
 
 
@@ -139,7 +138,7 @@ def _no_sockets(_folder: str, names: list[str]) -> list[str]:
 
 
 def move(world: World, name: str, target: str) -> None:
-    """Move an installed zone's zonepath: by renaming its dataset where both parents are datasets, else by moving files."""
+    """Move an installed zone's zonepath: by renaming its dataset where the new parent is one, else by moving files."""
     config: Config = configurations.load(world, name)
     path = config.get("zonepath")
     with world.lock("zfs"):
@@ -151,7 +150,7 @@ def move(world: World, name: str, target: str) -> None:
         parent, _, last = target.rstrip("/").rpartition("/")
         holder = datasets.mounted_at(parent or "/")
         if dataset is not None and holder is not None:
-            from labhost.zfs.change import rename
+            from labhost.zfs.lineage import rename
 
             rename(datasets, dataset, f"{holder}/{last}")
             world.write("zfs", state)

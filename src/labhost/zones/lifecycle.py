@@ -1,6 +1,6 @@
 """How a zone becomes active and how it ends: its record, its notices, and what is cleared away afterwards.
 
-Area `zones`: `{"next_id": n, "zones": {NAME: {"state", "zoneid", "volumes", "links", "pid", "guest"}}}`, active zones only.
+Area `zones`: `{"next_id": n, "zones": {NAME: {"state", "zoneid", "volumes", "links", "pid", "guest"}}}`, active ones.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from labhost.world import World
+    from labhost.zones.document import Config
 
 READIED, BOOTING, HALTED = "Zone readied", "Zone booting up", "Zone halted"
 REBOOTING, BOOT_FAILED = "Zone rebooting", "Zone boot failed"
@@ -98,18 +99,17 @@ def ended(world: World, name: str, zoneid: int, status: int) -> None:
 
 
 def clear(world: World, name: str, lent: list[str], status: int | None) -> None:
-    """Do what follows the end of a zone: links, snapshot of the configuration, the guest's socket, the record of the exit."""
+    """Do what follows the end of a zone: its links, its snapshot, the guest's socket, the record of the exit."""
     from labhost.zones import vnics
 
     vnics.release(world, lent)
+    config: Config | None = None
+    booted: Config | None = None
     try:
-        config = configurations.load(world, name)
-    except (configurations.NoZone, configurations.BadDocument):
-        config = None
-    try:
+        config = booted = configurations.load(world, name)
         booted = configurations.load_snapshot(world, name)
     except (configurations.NoZone, configurations.BadDocument):
-        booted = config
+        pass
     if config is not None:
         # As configured now, not as booted: what an edit dropped meanwhile is left behind.
         vnics.delete_on_demand(world, config)
@@ -173,7 +173,7 @@ def wait_ended(world: World, name: str, zoneid: int, seconds: float) -> bool:
 
 def end_all(world: World) -> list[str]:
     """End every active zone at once, as a loss of power would; return their names. For `labhost down`."""
-    import _signal
+    import _signal  # type: ignore[import-not-found]
 
     from labhost.zones import states
 

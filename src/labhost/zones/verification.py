@@ -21,11 +21,8 @@ def verify(config: Config) -> tuple[list[str], str]:
         reason = reason or schema.STRINGS["resource missing"]
     for resource in config.resources:
         for name in schema.REQUIRED.get(resource.kind, ()):
-            if name == "value" and resource.kind == "rctl":
-                missing = not resource.items
-            else:
-                missing = not resource.get(name)
-            if missing:
+            kept = resource.items if (resource.kind, name) == ("rctl", "value") else resource.get(name)
+            if not kept:
                 said.append(f"{resource.kind}: {name} not specified")
                 reason = reason or schema.STRINGS["property missing"]
     exclusive = config.get("ip-type") != "shared"
