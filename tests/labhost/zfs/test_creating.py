@@ -197,3 +197,12 @@ def test_files_are_kept_while_a_filesystem_has_no_place(host: Host) -> None:
     assert (host.value("mounted", "rpool/a/b"), host.value("mountpoint", "rpool/a/b")) == ("no", "none")
     host.ok("zfs", "set", "mountpoint=/srv", "rpool/a")
     assert Path(host.world.host("/srv/b/f")).read_text() == "hi"
+
+
+def test_a_dry_run_says_what_would_be_made(host: Host) -> None:
+    """-n makes nothing; -v says it to people, -P to programs; the same checks apply."""
+    said = host.ok("zfs", "create", "-nv", "-V", "64M", "-o", "zoneweaver:task=t", "rpool/v")
+    assert said == "would create rpool/v\n\tzoneweaver:task=t\n"
+    assert host.ok("zfs", "create", "-nP", "-o", "atime=off", "rpool/a") == "create\trpool/a\nproperty\tatime\toff\n"
+    assert host.refused("zfs", "create", "-n", "rpool/zones") == "cannot create 'rpool/zones': dataset already exists\n"
+    assert host.names() == ["rpool", "rpool/zones"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from labhost.zfs import names, options, properties, sizes
+from labhost.zfs import names, options, sizes
 from labhost.zfs.change import Change, need_privilege
 from labhost.zfs.datasets import VOLBLOCKSIZE, Datasets
 from labhost.zfs.errors import UsageError, ZfsError
@@ -41,7 +41,7 @@ def create(world: World, argv: list[str]) -> int:
     need_privilege(world, action)
     if "n" in given:
         Datasets(world.read("zfs"), world).check_new(name, action)
-        _report(given, name, props, kind)
+        _report(given, name, props)
         return 0
     with Change(world) as datasets:
         before = set(datasets.all)
@@ -54,7 +54,7 @@ def create(world: World, argv: list[str]) -> int:
             if name in datasets.all and name not in before:
                 refusal.details.append("filesystem successfully created, but not mounted")
             raise
-    _report(given, name, props, kind)
+    _report(given, name, props)
     return 0
 
 
@@ -71,7 +71,7 @@ def _volume_size(given: options.Options) -> int:
     return size
 
 
-def _report(given: options.Options, name: str, props: dict[str, str], kind: str) -> None:
+def _report(given: options.Options, name: str, props: dict[str, str]) -> None:
     """Say what was made (-v) or would be (-n), for programs with -P."""
     if "v" not in given and "P" not in given:
         return
@@ -79,5 +79,5 @@ def _report(given: options.Options, name: str, props: dict[str, str], kind: str)
         lines = [f"create\t{name}", *(f"property\t{prop}\t{value}" for prop, value in props.items())]
     else:
         lines = [f"{'would create' if 'n' in given else 'create'} {name}"]
-        lines += [f"\t{prop}={properties.BY_NAME and value}" for prop, value in props.items()]
-    sys.stdout.write("".join(line + "\n" for line in lines if kind))
+        lines += [f"\t{prop}={value}" for prop, value in props.items()]
+    sys.stdout.write("".join(line + "\n" for line in lines))
