@@ -39,7 +39,7 @@ def configure(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.format_exc_info,  # without local variables: they hold what no log may hold
             drop_secrets,
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ],

@@ -108,7 +108,7 @@ class Zones(Section):
     """How many tasks work at the same time."""
     stop_timeout_seconds: float = Field(default=120, gt=0, le=86400)
     """How long a stop waits for the guest before it powers it off."""
-    start_grace_seconds: float = Field(default=1.0, ge=0, le=60)
+    start_grace_seconds: float = Field(default=2.0, ge=0, le=60)
     """How long a booted zone must stay up for its start to count."""
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import ipaddress
 import os
 import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_CLOCK_SKEW: Final = datetime.timedelta(days=1)
+_CLOCK_SKEW: Final = timedelta(days=1)
 
 
 def make(*, key_path: Path, cert_path: Path, bind_address: str, valid_days: int) -> None:
@@ -22,7 +22,7 @@ def make(*, key_path: Path, cert_path: Path, bind_address: str, valid_days: int)
     key = ec.generate_private_key(ec.SECP256R1())
     host = socket.gethostname()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64] or "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -30,7 +30,7 @@ def make(*, key_path: Path, cert_path: Path, bind_address: str, valid_days: int)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCK_SKEW)
-        .not_valid_after(now + datetime.timedelta(days=valid_days))
+        .not_valid_after(now + timedelta(days=valid_days))
         .add_extension(x509.SubjectAlternativeName(_names(host, bind_address)), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(

@@ -75,8 +75,8 @@ def document(table: Iterable[Route] = TABLE) -> Json:
             "title": "Zoneweaver Agent",
             "version": __version__,
             "description": (
-                "bhyve zones on illumos. Reads answer 200; what takes longer answers 202 with a task, and `Location` to "
-                "follow it. Every error has the shape of `Error`."
+                "bhyve zones on illumos. Reads answer 200; what takes longer answers 202 with a task, and `Location` "
+                "to follow it. Every error has the shape of `Error`."
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -189,8 +189,6 @@ def _header_parameters(route: Route) -> Iterable[Json]:
         )
     if route.conditional and route.method != "GET":
         yield header("If-Match", "An ETag; 412 when the zone is at another version.")
-    if route.conditional and route.method == "GET":
-        yield header("If-None-Match", "An ETag; 304 when the zone is still at that version.")
     if route.streams:
         yield header("Last-Event-ID", "The id of the last event that was seen.")
     if route.path == "/api-keys/bootstrap":
@@ -230,8 +228,6 @@ def _responses(route: Route) -> Json:
             "description": "Done or there already: no task." + (" Or the plan, with `dry_run`." if route.plans else ""),
             "content": {route.media_type: {"schema": {"anyOf": shapes} if len(shapes) > 1 else schema}},
         }
-    if route.conditional and route.method == "GET":
-        responses["304"] = {"description": "The client has this version already."}
     error: Mapping[str, Any] = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
     for status in refusals(route):
         if status == 503 and route.path == "/health":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from zoneweaver.api.route import Answer, Call
 from zoneweaver.services.queueing import IdempotencyKey, Proposal
@@ -11,7 +12,7 @@ from zoneweaver.services.queueing import IdempotencyKey, Proposal
 async def queued(call: Call, propose: Callable[[], Awaitable[Proposal]]) -> Answer:
     """Answer 202 with the queued task and its Location, or 200 with the plan when that was asked for."""
     if call.dry_run:
-        return Answer(body=await call.services.zones.plan(await propose()))
+        return Answer(body={"success": True, "dry_run": True, "plan": await _plan(call, await propose())})
     idempotent = None
     if call.idempotency_key is not None:
         idempotent = IdempotencyKey.parse(call.idempotency_key, call.fingerprint)
@@ -26,3 +27,13 @@ async def queued(call: Call, propose: Callable[[], Awaitable[Proposal]]) -> Answ
     if submitted.replayed:
         headers.append(("idempotent-replayed", "true"))
     return Answer(status=submitted.status, body=submitted.body, headers=tuple(headers))
+
+
+async def _plan(call: Call, proposal: Proposal) -> list[Mapping[str, Any]]:
+    """Return the steps of the tasks; of one that waits for another nothing can be said before that is done."""
+    return [
+        step
+        for task in proposal.tasks
+        if task.depends_on is None
+        for step in await call.services.zones.plan(task.kind, task.zone_name, task.params)
+    ]

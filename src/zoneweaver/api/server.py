@@ -8,6 +8,7 @@ import importlib.util
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import uvicorn
@@ -31,17 +32,23 @@ _ACCEPTED: Final = (
 )
 
 
-class Server(uvicorn.Server):
+class _Server(uvicorn.Server):
     """A server that leaves signals to the agent, and sleeps while nothing happens."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
+        self.answers = asyncio.Event()
         self._stop = asyncio.Event()
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and say so."""
+        await super().startup(sockets)
+        self.answers.set()
 
     async def main_loop(self) -> None:
         """Keep the Date header right until told to stop."""
@@ -50,13 +57,34 @@ class Server(uvicorn.Server):
                 await asyncio.wait_for(self._stop.wait(), 1.0)
 
     def stop(self) -> None:
-        """Take no more connections; `serve` returns when the open ones are done, or their time is up."""
+        """Make `serve` return when the open answers are done, or their time is up."""
         self.should_exit = True
         self._stop.set()
 
 
-def make(app: Any, settings: Settings) -> tuple[list[tuple[Server, socket.socket]], list[str]]:
-    """Bind every port that is set and return servers with their sockets, and the URLs that lead to them.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """A port that is bound, and the server that will answer there."""
+
+    url: str
+    place: socket.socket
+    server: _Server
+
+    async def serve(self) -> None:
+        """Answer until `stop`."""
+        await self.server.serve(sockets=[self.place])
+
+    async def answering(self) -> None:
+        """Return when the first request would be answered."""
+        await self.server.answers.wait()
+
+    def stop(self) -> None:
+        """Take no more connections."""
+        self.server.stop()
+
+
+def make(app: Any, settings: Settings) -> list[Bound]:
+    """Bind every port that is set.
 
     Raises Unavailable when a port cannot be had, Invalid when no port is set or the certificate cannot be used.
     """
@@ -73,20 +101,19 @@ def make(app: Any, settings: Settings) -> tuple[list[tuple[Server, socket.socket
     ports = [(chosen.https_port, "https"), (chosen.http_port, "http")]
     if not any(port for port, _ in ports):
         raise Invalid("server.https_port and server.http_port are both 0: nobody could reach the agent")
-    servers: list[tuple[Server, socket.socket]] = []
-    urls: list[str] = []
+    made: list[Bound] = []
     try:
         for port, scheme in ports:
-            if not port:
-                continue
-            bound = bind(chosen.bind_address, port, scheme)
-            servers.append((Server(_config(app, settings, tls=scheme == "https")), bound))
-            urls.append(f"{scheme}://{_shown(chosen.bind_address)}:{bound.getsockname()[1]}")
+            if port:
+                place = bind(chosen.bind_address, port, scheme)
+                url = f"{scheme}://{_shown(chosen.bind_address)}:{place.getsockname()[1]}"
+                config = _config(app, settings, tls=scheme == "https")
+                made.append(Bound(url=url, place=place, server=_Server(config)))
     except BaseException:
-        for _, bound in servers:
-            bound.close()
+        for bound in made:
+            bound.place.close()
         raise
-    return servers, urls
+    return made
 
 
 def bind(address: str, port: int, scheme: str) -> socket.socket:

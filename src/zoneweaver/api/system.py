@@ -95,7 +95,7 @@ async def metrics(call: Call) -> Answer:
     return Answer(body=call.services.metrics.page(), media_type=MEDIA_TYPE)
 
 
-async def openapi(call: Call) -> Answer:
+async def openapi(_call: Call) -> Answer:
     """Answer with the OpenAPI document; it is made at the first request."""
     from zoneweaver.api.openapi import rendered  # noqa: PLC0415 - costs memory that few agents ever need
 

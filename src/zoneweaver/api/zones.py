@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from zoneweaver.api import zone_models as models
@@ -10,6 +10,8 @@ from zoneweaver.api.queueing import queued
 from zoneweaver.api.route import Answer, Call, Route, to_json
 from zoneweaver.domain.keys import Scope
 from zoneweaver.domain.names import ZoneName
+from zoneweaver.domain.tasks import Kind
+from zoneweaver.services.callers import Caller
 from zoneweaver.services.queueing import Proposal
 
 MOST_RENDERED: Final = 64
@@ -26,7 +28,7 @@ class Zones(Protocol):
         ...
 
     async def get(self, name: str) -> tuple[Mapping[str, Any], str]:
-        """Return a zone's details and its ETag, in quotes. Raises NotFound."""
+        """Return a zone's details and its ETag (without quotes). Raises NotFound."""
         ...
 
     async def config(self, name: str) -> Mapping[str, Any]:
@@ -37,34 +39,34 @@ class Zones(Protocol):
         """Return what waits for the next boot. Raises NotFound."""
         ...
 
-    async def create(self, body: Mapping[str, Any], caller: str) -> Proposal:
+    async def create(self, body: Mapping[str, Any], caller: Caller) -> Proposal:
         """Propose a creation. Raises Invalid and Conflict."""
         ...
 
-    async def modify(self, name: str, body: Mapping[str, Any], caller: str, *, if_match: str | None) -> Proposal:
+    async def modify(self, name: str, body: Mapping[str, Any], caller: Caller, if_match: str | None) -> Proposal:
         """Propose a modification. Raises Invalid, NotFound, Conflict and PreconditionFailed."""
         ...
 
     async def delete(
-        self, name: str, caller: str, *, cleanup_datasets: bool, force: bool, if_match: str | None
+        self, name: str, *, cleanup_datasets: bool, force: bool, caller: Caller, if_match: str | None
     ) -> Proposal:
         """Propose a deletion. Raises NotFound, Conflict and PreconditionFailed."""
         ...
 
-    async def forget(self, name: str) -> Proposal:
-        """Propose to forget the record. Raises NotFound, and Conflict when the host still has the zone."""
+    async def forget(self, name: str) -> Mapping[str, Any]:
+        """Forget the record. Raises NotFound, and Conflict when the host still has the zone."""
         ...
 
-    async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: str) -> Proposal:
+    async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: Caller) -> Proposal:
         """Propose `start`, `stop`, `restart`, `halt` or `reset`. Raises NotFound and Conflict."""
         ...
 
-    async def discover(self, caller: str) -> Proposal:
+    async def discover(self, caller: Caller) -> Proposal:
         """Propose a look at the host."""
         ...
 
-    async def plan(self, proposal: Proposal) -> Mapping[str, Any]:
-        """Return `{success, dry_run, plan}`: the steps with their commands, nothing done."""
+    async def plan(self, kind: Kind, zone_name: str | None, params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Return the steps of a task with their commands, nothing done."""
         ...
 
 
@@ -85,16 +87,13 @@ async def list_zones(call: Call) -> Answer:
 
 async def create_zone(call: Call) -> Answer:
     """Queue a creation."""
-    return await queued(call, lambda: call.services.zones.create(call.body, call.caller.name))
+    return await queued(call, lambda: call.services.zones.create(call.body, call.caller))
 
 
 async def get_zone(call: Call) -> Answer:
-    """Answer with a zone's details and its ETag, or 304 when the client has them."""
-    details, etag = await call.services.zones.get(_name(call))
-    headers = (("etag", etag),)
-    if etag in (call.header(b"if-none-match") or "").replace("W/", "").split(", "):
-        return Answer(status=304, headers=headers)
-    return Answer(body=details, headers=headers)
+    """Answer with a zone's details and its ETag."""
+    details, version = await call.services.zones.get(_name(call))
+    return Answer(body=details, headers=(("etag", f'"{version}"'),))
 
 
 async def get_config(call: Call) -> Answer:
@@ -110,7 +109,7 @@ async def get_pending(call: Call) -> Answer:
 async def modify_zone(call: Call) -> Answer:
     """Queue a modification, or carry it out when only memory changes."""
     name, if_match = _name(call), call.header(b"if-match")
-    return await queued(call, lambda: call.services.zones.modify(name, call.body, call.caller.name, if_match=if_match))
+    return await queued(call, lambda: call.services.zones.modify(name, call.body, call.caller, if_match))
 
 
 async def delete_zone(call: Call) -> Answer:
@@ -120,9 +119,9 @@ async def delete_zone(call: Call) -> Answer:
         call,
         lambda: call.services.zones.delete(
             name,
-            call.caller.name,
             cleanup_datasets=asked.cleanup_datasets,
             force=asked.force,
+            caller=call.caller,
             if_match=call.header(b"if-match"),
         ),
     )
@@ -130,15 +129,14 @@ async def delete_zone(call: Call) -> Answer:
 
 async def forget_zone(call: Call) -> Answer:
     """Forget the record of a zone that the host no longer has."""
-    name = _name(call)
-    return await queued(call, lambda: call.services.zones.forget(name))
+    return Answer(body=await call.services.zones.forget(_name(call)))
 
 
 async def stop_zone(call: Call) -> Answer:
     """Queue a stop."""
     name, asked = _name(call), call.asked(models.StopZone)
-    options = asked.model_dump(exclude_none=True)
-    return await queued(call, lambda: call.services.zones.power(name, "stop", options, call.caller.name))
+    options = {"timeout": call.services.settings.zones.stop_timeout_seconds, **asked.model_dump(exclude_none=True)}
+    return await queued(call, lambda: call.services.zones.power(name, "stop", options, call.caller))
 
 
 async def start_zone(call: Call) -> Answer:
@@ -163,12 +161,12 @@ async def reset_zone(call: Call) -> Answer:
 
 async def discover(call: Call) -> Answer:
     """Queue a look at the host."""
-    return await queued(call, lambda: call.services.zones.discover(call.caller.name))
+    return await queued(call, lambda: call.services.zones.discover(call.caller))
 
 
 async def _power(call: Call, verb: str) -> Answer:
     name = _name(call)
-    return await queued(call, lambda: call.services.zones.power(name, verb, {}, call.caller.name))
+    return await queued(call, lambda: call.services.zones.power(name, verb, {}, call.caller))
 
 
 def _name(call: Call) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -61,22 +61,11 @@ class Submitted:
     replayed: bool = False
 
 
-class Wakeable(Protocol):
-    """The task engine, as far as queueing knows it."""
-
-    def wake(self) -> None:
-        """Look for work now."""
-        ...
-
-
 @dataclass(kw_only=True, slots=True)
 class Queueing:
-    """Writes proposals down and wakes the engine."""
+    """Writes proposals down; the engine hears of new tasks from the database."""
 
     database: Database
-    engine: Wakeable
-    submitted: Callable[[int], None] = field(default=lambda _count: None)
-    """Told how many tasks were queued."""
 
     async def remembered(self, caller: Caller, idempotent: IdempotencyKey | None) -> Submitted | None:
         """Return the answer that this key got before, or None. Raises Conflict when it was another request's."""
@@ -98,10 +87,10 @@ class Queueing:
         Raises Conflict, and whatever the guard raises.
         """
 
-        def write(c: Connection) -> tuple[Submitted, int]:
+        def write(c: Connection) -> Submitted:
             before = _recall(c, caller, idempotent) if idempotent else None
             if before is not None:
-                return before, 0
+                return before
             other = proposal.guard(c) if proposal.guard else None
             body = dict(proposal.body if other is None else other)
             status = proposal.status if other is None or "task_id" in body else OK
@@ -112,13 +101,9 @@ class Queueing:
                 _remember(c, caller, idempotent, status, body)
             ids = [task.id for task in queued] or [body[name] for name in ("task_id",) if name in body]
             audit.add(c, entry(caller, action, status, target=target, task_ids=ids))
-            return Submitted(status=status, body=body), len(queued)
+            return Submitted(status=status, body=body)
 
-        submitted, count = await self.database.run(write)
-        if count:
-            self.submitted(count)
-            self.engine.wake()
-        return submitted
+        return await self.database.run(write)
 
     async def carry(
         self,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
@@ -18,6 +16,8 @@ from zoneweaver import __version__
 from zoneweaver.domain.errors import AgentError
 from zoneweaver.domain.tasks import stamp
 from zoneweaver.domain.zonestate import ZoneState
+from zoneweaver.host import release
+from zoneweaver.host.zonexml import Rooted
 from zoneweaver.services.keys import Keys
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
@@ -36,8 +36,7 @@ class System:
 
     database: Database
     keys: Keys
-    path: Callable[[str], Path]
-    """Where a path of the host is found."""
+    host: Rooted
     working: Callable[[], bool] = lambda: True
     """Whether the task engine works."""
     clock: Callable[[], float] = time.monotonic
@@ -81,17 +80,8 @@ class System:
 
     @property
     def platform(self) -> str:
-        """`omnios`, another illumos distribution's id, or what the system calls itself."""
-        return self._release().get("ID") or os.uname().sysname.lower()
-
-    def _release(self) -> Mapping[str, str]:
-        """Return what /etc/os-release of the host says."""
-        try:
-            lines = self.path("/etc/os-release").read_text("utf-8", errors="replace").splitlines()
-        except OSError:
-            return {}
-        pairs = (line.partition("=") for line in lines if "=" in line)
-        return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+        """`omnios`, or what the system calls itself."""
+        return release.read(self.host).name.lower().split()[0]
 
     async def status(self) -> dict[str, Any]:
         """Say who we are, to clients without a key."""
@@ -100,7 +90,7 @@ class System:
             "role": "agent",
             "agent": NAME,
             "version": __version__,
-            "hostname": socket.gethostname(),
+            "hostname": release.read(self.host).hostname,
             "platform": self.platform,
             "arch": "x86_64" if arch in {"i86pc", "amd64"} else arch,
             "hypervisors": ["bhyve"],
@@ -114,16 +104,16 @@ class System:
     async def stats(self) -> dict[str, Any]:
         """Return the host's numbers and the names of its zones as we last saw them."""
         everyone = [record for record in await self.database.read(_zones) if not record.is_orphaned]
-        uname, release = os.uname(), self._release()
+        found = release.read(self.host)
         try:
             load = list(os.getloadavg())
         except OSError:
             load = []
         return {
-            "hostname": socket.gethostname(),
-            "release": release.get("PRETTY_NAME") or f"{uname.sysname} {uname.release}",
-            "kernel": f"{uname.sysname} {uname.release} {uname.version}",
-            "arch": uname.machine,
+            "hostname": found.hostname,
+            "release": f"{found.name} {found.release}",
+            "kernel": found.kernel,
+            "arch": found.machine,
             "uptime": int(time.clock_gettime(_SINCE_BOOT)),
             "agent_uptime": self.uptime,
             "cpus": os.cpu_count() or 1,

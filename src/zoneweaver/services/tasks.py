@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -24,18 +24,6 @@ MOST_SUBSCRIBERS: Final = 500
 _POSITION: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)/(\d{1,9})", re.ASCII)
 
 
-class Engine(Protocol):
-    """What runs tasks, as far as this service knows it."""
-
-    def wake(self) -> None:
-        """Look for work now."""
-        ...
-
-    def cancel(self, task_id: str) -> None:
-        """Stop a task that runs here, if it does; the queue has been told already."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moment:
     """Something that happened to a task: `kind` is output, task, status or dropped."""
@@ -52,7 +40,6 @@ class Tasks:
 
     database: Database
     events: Events
-    engine: Engine
     slots: int = 5
     most_subscribers: int = MOST_SUBSCRIBERS
 
@@ -100,9 +87,6 @@ class Tasks:
             return task
 
         task = await self.database.run(write)
-        if task.status is Status.RUNNING:
-            self.engine.cancel(task_id)
-        self.engine.wake()
         return {
             "success": True,
             "task_id": task_id,
@@ -122,7 +106,6 @@ class Tasks:
             return made
 
         made = await self.database.run(write)
-        self.engine.wake()
         first = made[0]
         return {
             "success": True,
