@@ -201,17 +201,14 @@ class Client:
         gone_since: float | None = None
         while True:
             try:
+                # Listening first: a stream begins with the row and with all output so far, so that nothing is missed.
+                ending = self._listen(task_id, last_id, tell, deadline) if streams else (_Stream.NONE, None)
+                streams, last_id = ending[0] is not _Stream.NONE, ending[1]
                 answer = self.get(task_path(task_id))
                 gone_since = None
                 tell(answer.body)
                 if answer.body.get("status") in TERMINAL:
                     return answer
-                _check(deadline, task_id)
-                if streams:
-                    heard_of, last_id = self._listen(task_id, last_id, tell, deadline)
-                    streams = heard_of is not _Stream.NONE
-                    if heard_of is _Stream.ENDED:
-                        continue
             except (AgentBroken, Unreachable):
                 now = time.monotonic()
                 gone_since = gone_since or now
@@ -232,6 +229,8 @@ class Client:
         timeout = httpx2.Timeout(QUIET_SECONDS, connect=10.0)
         try:
             with self._http.stream("GET", f"{task_path(task_id)}/stream", headers=headers, timeout=timeout) as response:
+                if response.status_code in {429, 500, 502, 503, 504}:
+                    return _Stream.LOST, last_id
                 if response.status_code != 200 or "text/event-stream" not in response.headers.get("content-type", ""):
                     return _Stream.NONE, last_id
                 for event in httpx2.EventSource(response):

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from zoneweaver.cli import main
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 
@@ -67,17 +70,17 @@ class Stub:
 
 
 @contextmanager
-def stub() -> Iterator[Stub]:
-    """Run a stub agent on a free port of this machine."""
+def stub(*, certificate: Path | None = None) -> Iterator[Stub]:
+    """Run a stub agent on a free port of this machine; `certificate` (PEM with its key) makes it speak TLS."""
     agent = Stub()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def log_message(self, *_: Any) -> None:
-            pass
+            """Say nothing."""
 
-        def _answer(self) -> None:
+        def answer(self) -> None:
             parts = urlsplit(self.path)
             raw = self.rfile.read(int(self.headers.get("content-length") or 0))
             request = Request(
@@ -105,13 +108,17 @@ def stub() -> Iterator[Stub]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        do_GET = do_POST = do_PUT = do_DELETE = _answer
-
+    for verb in ("GET", "POST", "PUT", "DELETE"):
+        setattr(Handler, f"do_{verb}", Handler.answer)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    agent.url = f"http://127.0.0.1:{server.server_address[1]}"
+    agent.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}"
     try:
         yield agent
     finally:
@@ -158,8 +165,6 @@ class Command:
     capture: Callable[[], Any]
 
     def __call__(self, *words: str) -> Ran:
-        from zoneweaver.cli import main
-
         self.capture()
         status = main(list(words))
         said = self.capture()

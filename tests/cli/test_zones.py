@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.cli.agents import Command, Events, Stub, on_terminal, row
 
 ZONES = {
@@ -103,13 +102,13 @@ CREATIONS: list[tuple[list[str], dict[str, Any]]] = [
     (["--template", "rpool/templates/x", "--copy", "--start"],
      {"source": {"type": "template", "template_dataset": "rpool/templates/x", "clone_strategy": "copy"},
       "start_after_create": True}),
-    (["--nic", "vnic0@igb0", "--nic", "vnic1@igb0,vlan=12,mac=02:08:20:0a:0b:0c,address=10.0.0.5/24", "--nic", "v2"],
+    (["--nic", "vnic0@igb0", "--nic", "vnic1@igb0,vlan=12,mac=02:08:20:0a:0b:0c,address=10.0.0.5/24,router=10.0.0.1", "--nic", "v2"],
      {"nics": [{"physical": "vnic0", "global_nic": "igb0"},
                {"physical": "vnic1", "global_nic": "igb0", "vlan_id": 12, "mac_addr": "02:08:20:0a:0b:0c",
-                "allowed_address": "10.0.0.5/24"},
+                "allowed_address": "10.0.0.5/24", "defrouter": "10.0.0.1"},
                {"physical": "v2"}]}),
-    (["--cdrom", "/iso/a.iso", "--cdrom", "/iso/b.iso", "--attr", "rng=on", "--tag", "x", "--tag", "y", "--notes", "n"],
-     {"cdroms": [{"path": "/iso/a.iso"}, {"path": "/iso/b.iso"}], "extra": {"rng": "on"}, "tags": ["x", "y"],
+    (["--cdrom", "/iso/a.iso", "--cdrom", "/iso/b.iso", "--rng", "--attr", "vnc=unix=/x,wait", "--extra", "-W", "--tag", "x", "--tag", "y", "--notes", "n"],
+     {"cdroms": [{"path": "/iso/a.iso"}, {"path": "/iso/b.iso"}], "rng": "on", "vnc": "unix=/x,wait", "extra": "-W", "tags": ["x", "y"],
       "notes": "n"}),
     (["--cloud-init-dns-domain", "example.com", "--cloud-init-resolvers", "8.8.8.8,8.8.4.4",
       "--cloud-init-sshkey", "ssh-rsa AAAA me"],
@@ -140,6 +139,7 @@ def test_options_of_create_become_the_documents_fields(
         (["--disk", "name=x"], "--disk begins with a size"),
         (["--disk", "1G,sparse=maybe"], "sparse is yes or no"),
         (["--attr", "rng"], "--attr wants NAME=VALUE"),
+        (["--pool", "tank"], "--pool and --dataset say where new volumes go"),
         (["--copy"], "--copy says how a --template"),
         (["--cloud-init-sshkey", "/nowhere/key.pub"], "/nowhere/key.pub cannot be read"),
         (["--cloud-init-ask-password"], "needs a terminal"),
@@ -204,9 +204,9 @@ def test_every_change_carries_an_idempotency_key(zw: Command, agent: Stub):
 def test_waiting_shows_the_stages_of_the_document(zw: Command, agent: Stub):
     """Stages appear once each, in the document's words, and the end is said in a sentence."""
     agent.on("POST", "/zones", (202, {**QUEUED, "start_task_id": "t-2"}))
-    agent.on("GET", "/tasks/t-1", (200, row("running", 5, "validating")), (200, row("completed", 100, "completed")))
+    agent.on("GET", "/tasks/t-1", (200, row("completed", 100, "completed")))
     agent.on("GET", "/tasks/t-1/stream", Events([
-        row("running", 10, "preparing_storage"), {"stream": "stdout", "data": "noise"},
+        row("running", 5, "validating"), row("running", 10, "preparing_storage"), {"stream": "stdout", "data": "noise"},
         row("running", 90, "installing_zone"), row("completed", 100, "completed"),
     ]))  # fmt: skip
     agent.on("GET", "/tasks/t-2", (200, row("completed", 100, operation="zone_start", id="t-2")))
@@ -345,8 +345,8 @@ def test_a_zone_that_runs_already_is_not_waited_for(zw: Command, agent: Stub):
 def test_stop_passes_its_deadline_on(zw: Command, agent: Stub):
     """--force and --timeout become query parameters."""
     agent.on("POST", "/zones/web/stop", (202, {"task_id": "t-9", "message": "ok"}))
-    zw("zones", "stop", "web", "--force", "--timeout", "5")
-    assert agent.requests[0].query == {"force": "true", "timeout": "5"}
+    zw("zones", "stop", "web", "--force", "--timeout", "2.5")
+    assert agent.requests[0].query == {"force": "true", "timeout": "2.5"}
 
 
 def test_delete_keeps_the_data_unless_told(zw: Command, agent: Stub):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from cyclopts import App, Parameter
 
@@ -56,8 +57,7 @@ def up(*, dir_: World = None) -> None:
     """
     world = _world(dir_)
     world.parent.mkdir(parents=True, exist_ok=True)
-    _labhost("up", str(world))
-    terminal.say(f"The lab host is in {world}: its commands in bin, its file system in root.")
+    _labhost("up", str(world), f"guest={guests()[0]}")
 
 
 @app.command
@@ -74,7 +74,7 @@ def down(*, dir_: World = None) -> None:
 
 @app.command
 def examples(*, dir_: World = None) -> None:
-    """Put some zones on the lab host that were made by others, to be found.
+    """Make the images, the template and the volumes that the documentation's examples name.
 
     Parameters
     ----------
@@ -96,23 +96,67 @@ def status(*, dir_: World = None) -> None:
     world = _existing(dir_)
     environment = {**os.environ, "PATH": f"{world}/bin:{os.environ.get('PATH', '')}"}
     for argv in (["zoneadm", "list", "-cv"], ["zfs", "list"], ["dladm", "show-link"]):
-        terminal.say(f"$ {' '.join(argv)}")
-        sys.stdout.flush()
+        terminal.put(f"$ {' '.join(argv)}")
         subprocess.run([str(world / "bin" / argv[0]), *argv[1:]], check=False, env=environment)
 
 
 @app.command
-def fault(*words: Annotated[str, Parameter(allow_leading_hyphen=True)], dir_: World = None) -> None:
-    """Order a fault on the lab host: the next such command fails, hangs or kills its caller.
+def fault(
+    act: Literal["fail", "hang", "slow", "garbage", "empty", "kill"],
+    command: str,
+    /,
+    *words: str,
+    nth: int = 1,
+    when: Literal["before", "after", "during"] = "before",
+    message: str = "",
+    exit_: Annotated[int, Parameter(name="--exit")] = 1,
+    seconds: float = 0,
+    always: bool = False,
+    dir_: World = None,
+) -> None:
+    """Order a fault on the lab host, such as `fault fail zfs create --message "out of space"`.
 
     Parameters
     ----------
+    act
+        What happens: the command fails, hangs, is slow, answers garbage or nothing, or kills the agent.
+    command
+        The command that it strikes.
     words
-        What `python -m labhost fault DIR` takes; --help shows it.
+        Words that must all be among the command's arguments.
+    nth
+        Strike the nth such command (1).
+    when
+        Before the command works, after it, or (hang, slow, kill) in its midst.
+    message
+        What the command says on stderr.
+    exit_
+        The command's exit status (1).
+    seconds
+        How long it is slow.
+    always
+        Strike every one from the nth on, not only one.
     dir_
         Its folder ($ZONEWEAVER_HOME/lab).
     """
-    _labhost("fault", str(_existing(dir_)), *words)
+    options = ["--nth", str(nth), "--when", when, "--message", message, "--exit", str(exit_), "--seconds", str(seconds)]
+    if always:
+        options.append("--always")
+    _labhost("fault", str(_existing(dir_)), *options, "--", act, command, *words)
+
+
+@app.command
+def faults(*, clear: bool = False, dir_: World = None) -> None:
+    """Show the faults on order.
+
+    Parameters
+    ----------
+    clear
+        Take them all back.
+    dir_
+        Its folder ($ZONEWEAVER_HOME/lab).
+    """
+    _labhost("clear" if clear else "faults", str(_existing(dir_)))
 
 
 def _existing(given: Path | None) -> Path:
@@ -146,8 +190,7 @@ def run() -> None:
     state = lab_home().absolute()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     world = state / "lab"
-    os.environ["ZONEWEAVER_LAB_GUEST"] = kind
-    _labhost("up", str(world))
+    _labhost("up", str(world), f"guest={kind}")
     used = settings.load(
         flags={
             "home": str(state),
@@ -160,9 +203,11 @@ def run() -> None:
     key_file = _admin_key(used, state / "admin.key")
     hint = threading.Thread(target=_hint, args=(used, key_file), daemon=True)
     hint.start()
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))  # a closed terminal ends it, too
     try:
         agent.run(used)
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C does not leave guests behind
         _labhost("down", str(world), check=False)
 
 

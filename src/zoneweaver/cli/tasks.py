@@ -148,7 +148,7 @@ def steps(task_id: str, /, *, agent: Connection = DEFAULTS) -> None:
         ["WHEN", "STEP", "EVENT", "WHAT"],
         [
             [
-                moment(entry.get("timestamp") or entry.get("created_at")),
+                moment(entry.get("timestamp")),
                 entry.get("step"),
                 entry.get("event"),
                 _what(entry.get("data")),

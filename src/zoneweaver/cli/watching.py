@@ -138,8 +138,6 @@ def tell_success(row: Mapping[str, Any]) -> None:
     """Say that a task is completed."""
     ending = ENDINGS.get(str(row.get("operation")), "{operation} is completed")
     terminal.say(ending.format(zone=row.get("zone_name"), operation=row.get("operation")) + ".")
-    if (row.get("metadata") or {}).get("requires_restart"):
-        terminal.say("The change takes effect when the zone boots next.")
 
 
 def tell_failure(client: Client, row: Mapping[str, Any]) -> None:
@@ -174,8 +172,11 @@ def _words(names: Sequence[str]) -> str:
 def queued(agent: Connection, client: Client, answer: Answer, *, wait: bool, output: bool = False) -> None:
     """Finish a command that queued something: wait for it, or say how it can be watched."""
     ids = [str(answer.body[name]) for name in ("task_id", "start_task_id") if answer.body.get(name)]
+    waits = "The change takes effect when the zone boots next." if answer.body.get("requires_restart") else None
     if wait and ids:
         follow(agent, client, ids, output=output)
+        if waits and not agent.json:
+            terminal.say(waits)
         return
     if agent.show(answer):
         return

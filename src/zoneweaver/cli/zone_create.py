@@ -71,7 +71,8 @@ def create(
     cdrom
         Path of an ISO image on the host; may be repeated.
     nics
-        A network card: VNIC@LINK[,vlan=ID][,mac=ADDRESS][,address=ADDRESS/PREFIX], such as vnic0@igb0. Without @LINK
+        A network card: VNIC@LINK[,vlan=ID][,mac=ADDRESS][,address=ADDRESS/PREFIX][,router=ADDRESS], such
+        as vnic0@igb0. Without @LINK
         the VNIC must exist; may be repeated.
     from_file
         JSON or YAML file with the API's body; what is given on the command line is added to it.
@@ -134,14 +135,14 @@ def _disks(
             boot.pop("create_new", None)
     elif "boot_volume" in body:
         boot = {**body["boot_volume"], **where} if where else None
+    elif where and not new:
+        raise UsageError("--pool and --dataset say where new volumes go: give --disk or --template")
     elif new:
         boot = new.pop(0)
     else:
         boot = old.pop(0) if old else None
     if boot:
         found["boot_volume"] = boot
-    if not boot and where and "boot_volume" not in body:
-        found["boot_volume"] = where
     if new or old:
         found["additional_disks"] = [*body.get("additional_disks", []), *new, *old]
     return found

@@ -19,7 +19,6 @@ def delete(
     /,
     *,
     cleanup_datasets: bool = False,
-    force: bool = False,
     yes: Annotated[bool, Parameter(name=["--yes", "-y"])] = False,
     dry_run: bool = False,
     wait: Annotated[bool, Parameter(name=["--wait", "-w"])] = False,
@@ -34,8 +33,6 @@ def delete(
     cleanup_datasets
         Destroy the zone's own datasets with all that is in them. It is asked before, and never touches what was
         attached or what others use.
-    force
-        Take the zone's power at once instead of shutting its guest down.
     yes
         Do not ask.
     dry_run
@@ -43,7 +40,7 @@ def delete(
     wait
         Wait until it is done.
     """
-    query = {"cleanup_datasets": True if cleanup_datasets else None, "force": True if force else None}
+    query = {"cleanup_datasets": True if cleanup_datasets else None}
     with agent.open() as client:
         if dry_run:
             answer = client.send("DELETE", zone_path(name), query={**query, "dry_run": True})

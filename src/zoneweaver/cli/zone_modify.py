@@ -62,9 +62,10 @@ def modify(
     add_cdrom
         Path of an ISO image on the host; may be repeated.
     remove_cdrom
-        A CD-ROM to be taken out: its name, such as cdrom, or its path. May be repeated.
+        A CD-ROM to be taken out, such as cdrom or cdrom1; may be repeated.
     add_nic
-        A network card: VNIC@LINK[,vlan=ID][,mac=ADDRESS][,address=ADDRESS/PREFIX]; may be repeated.
+        A network card: VNIC@LINK[,vlan=ID][,mac=ADDRESS][,address=ADDRESS/PREFIX][,router=ADDRESS]; may be
+        repeated.
     remove_nic
         The VNIC of a card to be taken out, such as vnic0; may be repeated.
     provisioning

@@ -16,6 +16,20 @@ from zoneweaver.cli.entry import UsageError
 
 MACHINE: Final = Group("Machine", sort_key=10)
 CLOUD_INIT: Final = Group("Cloud-init", sort_key=40)
+_PLAIN: Final = (
+    "ram",
+    "vcpus",
+    "bootrom",
+    "hostbridge",
+    "diskif",
+    "netif",
+    "os_type",
+    "cpu",
+    "bootorder",
+    "extra",
+    "autoboot",
+    "notes",
+)
 SWITCH: Final = Parameter(negative_bool="no-")
 
 
@@ -27,7 +41,7 @@ class Attributes:
     ram: str | None = None
     """Memory, such as 2G."""
     vcpus: str | None = None
-    """Number of virtual CPUs, or sockets=1,cores=2,threads=1."""
+    """Number of virtual CPUs, or a topology such as 4,sockets=1,cores=2,threads=2."""
     bootrom: str | None = None
     """Boot ROM firmware, such as BHYVE_RELEASE_CSM."""
     hostbridge: str | None = None
@@ -46,8 +60,16 @@ class Attributes:
     """Whether the guest has the xHCI USB controller."""
     autoboot: Annotated[bool | None, SWITCH] = None
     """Whether the zone is booted with the host."""
+    rng: Annotated[bool | None, SWITCH] = None
+    """Whether the guest has the random number device."""
+    cpu: str | None = None
+    """CPU model that the guest is shown."""
+    bootorder: str | None = None
+    """What is booted from, in order, such as cdrom0,bootdisk,net0=pxe."""
+    extra: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    """Further options of bhyve(8), as they are."""
     attr: Annotated[tuple[str, ...], Parameter(name="--attr")] = ()
-    """Any other attribute as NAME=VALUE; may be repeated."""
+    """An attribute by the name it has in the API, such as vnc=unix=/tmp/web.vnc; may be repeated."""
     tag: Annotated[tuple[str, ...], Parameter(name="--tag")] = ()
     """A tag; may be repeated. All tags that the zone shall have are given together."""
     notes: str | None = None
@@ -56,14 +78,13 @@ class Attributes:
     def body(self) -> dict[str, Any]:
         """Return the fields that were given."""
         found: dict[str, Any] = {}
-        for name in ("ram", "vcpus", "bootrom", "hostbridge", "diskif", "netif", "os_type", "autoboot", "notes"):
+        for name in _PLAIN:
             if (value := getattr(self, name)) is not None:
                 found[name] = value
-        for name in ("vnc", "acpi", "xhci"):
+        for name in ("vnc", "acpi", "xhci", "rng"):
             if (value := getattr(self, name)) is not None:
                 found[name] = "on" if value else "off"
-        if self.attr:
-            found["extra"] = dict(pair(text, option="--attr") for text in self.attr)
+        found.update(pair(text, option="--attr") for text in self.attr)
         if self.tag:
             found["tags"] = [tag for tag in self.tag if tag]
         return found
@@ -181,12 +202,12 @@ def existing(dataset: str) -> dict[str, Any]:
 
 
 def nic(text: str, *, option: str) -> dict[str, Any]:
-    """Read a NIC: VNIC[@LINK][,vlan=…][,mac=…][,address=…]."""
+    """Read a NIC: VNIC[@LINK][,vlan=…][,mac=…][,address=…][,router=…]."""
     first, *more = text.split(",")
     physical, at, link = first.partition("@")
     if not physical or (at and not link):
         raise UsageError(f"{option} wants VNIC@LINK such as vnic0@igb0, or a VNIC that exists, not {first!r}")
-    given = settings(more, option=option, known=("vlan", "mac", "address"))
+    given = settings(more, option=option, known=("vlan", "mac", "address", "router"))
     found: dict[str, Any] = {"physical": physical}
     if link:
         found["global_nic"] = link
@@ -198,4 +219,6 @@ def nic(text: str, *, option: str) -> dict[str, Any]:
         found["mac_addr"] = given["mac"]
     if "address" in given:
         found["allowed_address"] = given["address"]
+    if "router" in given:
+        found["defrouter"] = given["router"]
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, Parameter
@@ -116,11 +115,10 @@ def config(name: str, /, *, export: bool = False, agent: Connection = DEFAULTS) 
         answer = client.get(zone_path(name, "config"))
     if agent.show(answer):
         return
-    text = answer.body.get("export")
     if export:
-        terminal.say((text if isinstance(text, str) else "\n".join(text or [])).rstrip("\n"))
+        terminal.say(str(answer.body["export"]).rstrip("\n"))
         return
-    terminal.record({key: value for key, value in answer.body.items() if key != "export"})
+    terminal.record(answer.body["configuration"])
 
 
 @app.command
@@ -138,14 +136,16 @@ def pending(name: str, /, *, agent: Connection = DEFAULTS) -> None:
         answer = client.get(zone_path(name, "pending"))
     if agent.show(answer):
         return
-    changes = answer.body.get("changes", answer.body.get("pending", answer.body))
-    if not changes:
-        terminal.say(f"Nothing waits for the next boot of {name}.")
-    elif isinstance(changes, dict):
-        terminal.record(changes)
-    else:
-        for change in changes:
-            terminal.say(terminal.cell(change) if isinstance(change, dict) else json.dumps(change).strip('"'))
+    if not answer.body.get("running"):
+        terminal.note(f"{name} does not run: its next boot takes the configuration as it is.")
+    terminal.table(
+        ["WHAT", "NAME", "RUNNING WITH", "NEXT BOOT"],
+        [
+            [change.get("what"), change.get("name"), change.get("booted"), change.get("configured")]
+            for change in answer.body.get("changes") or []
+        ],
+        empty=f"Nothing waits for the next boot of {name}." if answer.body.get("running") else "",
+    )
 
 
 @app.command
@@ -164,7 +164,7 @@ def start(name: str, /, *, wait: Wait = False, agent: Connection = DEFAULTS) -> 
 
 @app.command
 def stop(
-    name: str, /, *, force: bool = False, timeout: int | None = None, wait: Wait = False, agent: Connection = DEFAULTS
+    name: str, /, *, force: bool = False, timeout: float | None = None, wait: Wait = False, agent: Connection = DEFAULTS
 ) -> None:
     """Shut a zone's guest down; when it does not in time, its power is taken.
 
