@@ -184,11 +184,13 @@ class ZoneConfig:
         changed = tuple(new if item.kind is ResourceKind.ATTR and item.key == name else item for item in self.resources)
         return replace(self, resources=changed)
 
-    def same_as(self, other: ZoneConfig) -> bool:
-        """Say whether both mean the same: equal globals (unset is empty), and per kind the same resources in order."""
+    def same_as(self, other: ZoneConfig, *, exactly: bool = False) -> bool:
+        """Say whether both mean the same: equal globals (unset is empty), and per kind the same resources.
+
+        The order counts for `net` resources, which number the guest's cards; with `exactly` it counts for all.
+        """
         return _settings(self) == _settings(other) and all(
-            [_canonical(item) for item in self.of(kind)] == [_canonical(item) for item in other.of(kind)]
-            for kind in ResourceKind
+            _alike(self.of(kind), other.of(kind), in_order=exactly or kind is ResourceKind.NET) for kind in ResourceKind
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -280,6 +282,11 @@ _DEFAULTS: Final = {"autoboot": "false"}
 
 def _settings(config: ZoneConfig) -> dict[str, str]:
     return {name: value for name, value in config.globals if value and _DEFAULTS.get(name) != value}
+
+
+def _alike(one: tuple[Resource, ...], other: tuple[Resource, ...], *, in_order: bool) -> bool:
+    first, second = [_canonical(item) for item in one], [_canonical(item) for item in other]
+    return first == second if in_order else sorted(first) == sorted(second)
 
 
 def _canonical(item: Resource) -> tuple[Any, ...]:

@@ -83,7 +83,7 @@ class Host:
         completed = await self.run(query.command)
         if completed.truncated:
             why = f"more than {self.output_limit} bytes"
-            raise Unparseable(argv=completed.argv, text=completed.stdout, why=why)
+            raise Unparseable(argv=completed.argv, text="", why=why)
         try:
             return query.parse(completed)
         except AgentError:

@@ -6,11 +6,12 @@ exits 0 and then edits the zone that is there. Callers survey first, compare aft
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from zoneweaver.domain.errors import Unparseable
-from zoneweaver.domain.secret import Secret, Text, reveal
+from zoneweaver.domain.secret import MASK, Secret, Text, reveal
 from zoneweaver.domain.zone import NAMED_BY, Resource, ResourceKind, ZoneConfig, is_secret_attr
 from zoneweaver.host.command import CHANGE_SECONDS, SCRIPT_PLACE, Command, Completed, InputFile, Query
 
@@ -43,13 +44,13 @@ def export_with_text(zone: str) -> Query[tuple[ZoneConfig, str]]:
 
 
 def create(zone: str, config: ZoneConfig) -> Command:
-    """Make a zone from an empty configuration in one run. The zone must not exist: see `already_there`."""
+    """Make a zone from an empty configuration in one run. The zone must not exist: see `refused_create`."""
     return _run(zone, [("create -b",), *said(config)])
 
 
-def change(zone: str, before: ZoneConfig, after: ZoneConfig) -> Command | None:
-    """Turn one configuration into another in one run; None when they mean the same."""
-    lines = difference(before, after)
+def change(zone: str, before: ZoneConfig, after: ZoneConfig, *, exactly: bool = False) -> Command | None:
+    """Turn one configuration into another in one run; None when there is nothing to say (see `difference`)."""
+    lines = difference(before, after, exactly=exactly)
     return _run(zone, lines) if lines else None
 
 
@@ -103,8 +104,13 @@ def added(resource: Resource) -> list[Line]:
     return lines
 
 
-def difference(before: ZoneConfig, after: ZoneConfig) -> list[Line]:
-    """Say the smallest change from one configuration to the other that also gives the order of `after`."""
+def difference(before: ZoneConfig, after: ZoneConfig, *, exactly: bool = False) -> list[Line]:
+    """Say the smallest change from one configuration to the other.
+
+    It also gives `net` resources the order of `after`, and with `exactly` all resources. What is changed by `select`
+    moves to the end of its kind (libzonecfg deletes it and adds it again), so where the order counts and would come
+    out otherwise, all resources of the kind are said anew.
+    """
     lines: list[Line] = []
     for name in _GLOBALS:
         old, new = before.setting(name), after.setting(name)
@@ -113,50 +119,46 @@ def difference(before: ZoneConfig, after: ZoneConfig) -> list[Line]:
         if old != new:
             lines.append((f"set {name}=", *quoted(new)) if new else (f"clear {name}",))
     for kind in ResourceKind:
-        lines += _difference_of_kind(kind, before.of(kind), after.of(kind))
+        in_order = exactly or kind is ResourceKind.NET
+        lines += _difference_of_kind(kind, before.of(kind), after.of(kind), in_order=in_order)
     return lines
 
 
-def _difference_of_kind(kind: ResourceKind, before: tuple[Resource, ...], after: tuple[Resource, ...]) -> list[Line]:
+def _difference_of_kind(
+    kind: ResourceKind, before: tuple[Resource, ...], after: tuple[Resource, ...], *, in_order: bool
+) -> list[Line]:
     if before == after:
         return []
-    old, new = [item.key for item in before], [item.key for item in after]
-    kept = [key for key in old if key in set(new)]
-    distinct = len(set(old)) == len(old) and len(set(new)) == len(new) and kind in NAMED_BY
-    changed = (
-        [item for item in after if item.key in set(kept) and item != _by_key(before, item.key)] if distinct else []
-    )
-    in_place = distinct and new[: len(kept)] == kept and (kind is ResourceKind.ATTR or not changed)
-    if not in_place:
+    old, new = {item.key: item for item in before}, {item.key: item for item in after}
+    changed = [item for key, item in new.items() if key in old and old[key] != item]
+    added_later = [item for key, item in new.items() if key not in old]
+    kept = [item for key, item in old.items() if key in new and item not in changed and new[key] == item]
+    told_apart = kind in NAMED_BY and len(old) == len(before) and len(new) == len(after)
+    in_place = told_apart and (kind is ResourceKind.ATTR or not changed)
+    if not in_place or (in_order and (*kept, *changed, *added_later) != after):
         everything: list[Line] = [(f"remove -F {kind.value}",)] if before else []
         return everything + [line for item in after for line in added(item)]
-    lines: list[Line] = [
-        (f"remove {kind.value} {NAMED_BY[kind]}=", *quoted(item.key)) for item in before if item.key not in set(new)
-    ]
+    lines: list[Line] = [(f"remove {kind.value} {NAMED_BY[kind]}=", *quoted(key)) for key in old if key not in new]
     for item in changed:
         lines.append((f"select {kind.value} {NAMED_BY[kind]}=", *quoted(item.key)))
         lines += [(f"set {name}=", *quoted(value)) for name, value in item.props if name != NAMED_BY[kind]]
         lines.append(("end",))
-    for item in after[len(kept) :]:
+    for item in added_later:
         lines += added(item)
     return lines
 
 
-def _by_key(items: tuple[Resource, ...], key: str) -> Resource | None:
-    return next((item for item in items if item.key == key), None)
-
-
 def _read_export(completed: Completed) -> ZoneConfig:
     def unexpected(why: str) -> Unparseable:
-        return Unparseable(argv=completed.argv, text=completed.stdout, why=why)
+        return Unparseable(argv=completed.argv, text=_without_values(completed.stdout), why=_without_values(why))
 
     settings: list[tuple[str, str]] = []
     resources: list[Resource] = []
     kind: ResourceKind | None = None
     props: list[tuple[str, Text]] = []
     lists: list[tuple[str, str]] = []
-    lines = completed.stdout.splitlines()
-    if not lines or not lines[0].startswith("create"):
+    lines = completed.stdout.split("\n")  # a value may hold what else Python takes for the end of a line
+    if not lines[0].startswith("create"):
         raise unexpected("an export begins with create")
     for line in lines[1:]:
         word, _, rest = line.partition(" ")
@@ -185,6 +187,11 @@ def _read_export(completed: Completed) -> ZoneConfig:
     if not settings:
         raise unexpected("no property at all")
     return ZoneConfig(globals=tuple(settings), resources=tuple(resources))
+
+
+def _without_values(text: str) -> str:
+    """Return an export without the values of attributes: which of them are secret is not known when it is broken."""
+    return re.sub(r"((?:value|password)=)[^\n]+", rf"\1{MASK}", text)
 
 
 def _unquoted(value: str) -> str:

@@ -70,11 +70,11 @@ async def restore(ctx: Context, zone: str, before: ZoneConfig, after: ZoneConfig
     current = await read(ctx, zone)
     if current is None:
         raise Failed(f"Zone {zone} has no configuration any more; it was left alone")
-    if current.same_as(before):
+    if current.same_as(before, exactly=True):
         return
     if not between(current, before, after):
         raise Failed(f"The configuration of zone {zone} was changed by somebody else meanwhile; it was left alone")
-    command = zonecfg.change(zone, current, before)
+    command = zonecfg.change(zone, current, before, exactly=True)
     if command is not None:
         await ctx.run(command)
         await expect(ctx, zone, before)

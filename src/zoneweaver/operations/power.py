@@ -123,7 +123,7 @@ def tail(ctx: Context, zone: str) -> str:
     said: list[str] = []
     for name in ("root/tmp/init.log", "log/zone.log"):
         try:
-            text = ctx.host.path(f"{entry[1]}/{name}").read_text(errors="replace")
+            text = ctx.host.path(f"{entry.zonepath}/{name}").read_text(errors="replace")
         except OSError:
             continue
         lines = [line for line in text.splitlines() if line.strip()][-TAIL_LINES:]

@@ -182,4 +182,4 @@ def _install(zone: str, config: ZoneConfig, dataset: str | None) -> Step[Context
 def state_of(ctx: Context, zone: str) -> ZoneState | None:
     """Return the state that the zone index keeps (configured, incomplete, installed); None when it has no such zone."""
     entry = ctx.files.index().get(zone)
-    return None if entry is None else ZoneState(entry[0])
+    return None if entry is None else entry.state

@@ -106,7 +106,7 @@ def _reconfigure(
         await configuration.restore(ctx, zone, before, after)
 
     planned = zonecfg.change(zone, before, after)
-    planned_undo = zonecfg.change(zone, after, before)
+    planned_undo = zonecfg.change(zone, after, before, exactly=True)
     return Step(
         name="configuration",
         do=do,
