@@ -59,14 +59,20 @@ class Ready:
     setup_token: bool
 
 
-def run(settings: Settings) -> None:
-    """Run the agent until SIGTERM or Ctrl-C. Raises AgentError with one line when it cannot start."""
+def run(settings: Settings, *, ready: Callable[[Ready], None] | None = None) -> None:
+    """Run the agent until SIGTERM or Ctrl-C; `ready` is called when it answers. Raises AgentError when it cannot."""
     logging.configure(settings.logging.level)
+
+    def answering(facts: Ready) -> None:
+        _announce(settings, facts)
+        if ready is not None:
+            ready(facts)
+
     with contextlib.suppress(KeyboardInterrupt):
-        anyio.run(_run, settings)
+        anyio.run(_run, settings, answering)
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, ready: Callable[[Ready], None]) -> None:
     stop = anyio.Event()
     async with anyio.create_task_group() as group:
 
@@ -79,7 +85,7 @@ async def _run(settings: Settings) -> None:
                     stop.set()
 
         group.start_soon(listen)
-        await serve(settings, ready=lambda facts: _announce(settings, facts), stop=stop)
+        await serve(settings, ready=ready, stop=stop)
         group.cancel_scope.cancel()
 
 
