@@ -5,6 +5,7 @@ Alembic costs 20 MiB and half a second; an agent whose schema is at head, which 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Final
@@ -36,6 +37,7 @@ def migrate(url: URL) -> None:
     """Run the migrations in a child; the URL goes over a pipe since it may hold a password."""
     child = subprocess.run(
         [sys.executable, "-m", "zoneweaver.store.migrations"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         input=url.render_as_string(hide_password=False),
         capture_output=True,
         text=True,

@@ -1,0 +1,1 @@
+"""How an older schema becomes the present one; run as a program of its own, since Alembic is large."""
