@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from zoneweaver.domain.errors import CommandFailed, Unparseable
@@ -261,11 +261,6 @@ _ASKED: Final = (
 _MISSING: Final = re.compile(r"cannot open '.*': (?:dataset does not exist|no such pool(?: '.*')?)")
 
 
-@dataclass(slots=True)
-class _Row:
-    props: dict[str, Property] = field(default_factory=dict)
-
-
 def _read_survey(completed: Completed, asked: Iterable[str]) -> Mapping[str, Dataset]:
     missing: set[str] = set()
     if completed.exit_status != 0:
@@ -273,14 +268,14 @@ def _read_survey(completed: Completed, asked: Iterable[str]) -> Mapping[str, Dat
         if not complaints or not all(_MISSING.fullmatch(line) for line in complaints):
             raise CommandFailed(argv=completed.argv, exit_status=completed.exit_status, stderr=completed.stderr)
         missing = {line.split("'")[1] for line in complaints}
-    rows: dict[str, _Row] = {}
+    rows: dict[str, dict[str, Property]] = {}
     for line in completed.stdout.splitlines():
         fields = line.split("\t")
         if len(fields) != 4 or fields[1] not in _ASKED:
             raise Unparseable(argv=completed.argv, text=completed.stdout, why=f"line {line!r}")
         name, prop, value, source = fields
-        rows.setdefault(name, _Row()).props[prop] = Property(value=value, source="" if source == _NONE else source)
-    found = {name: _dataset(completed, name, row.props) for name, row in rows.items()}
+        rows.setdefault(name, {})[prop] = Property(value=value, source="" if source == _NONE else source)
+    found = {name: _dataset(completed, name, props) for name, props in rows.items()}
     for name in asked:
         if name not in found and name not in missing and not any(_above(gone, name) for gone in missing):
             raise Unparseable(argv=completed.argv, text=completed.stdout, why=f"nothing about {name}")
@@ -292,45 +287,44 @@ def _above(gone: str, name: str) -> bool:
 
 
 def _dataset(completed: Completed, name: str, props: Mapping[str, Property]) -> Dataset:
+    untold = next((prop for prop in _ASKED if prop not in props), None)
+    if untold is not None:
+        raise Unparseable(argv=completed.argv, text=completed.stdout, why=f"{untold} of {name} is not told")
+
     def unexpected(prop: str) -> Unparseable:
-        seen = props[prop].value if prop in props else "nothing"
-        return Unparseable(argv=completed.argv, text=completed.stdout, why=f"{prop} of {name} is {seen!r}")
+        why = f"{prop} of {name} is {props[prop].value!r}"
+        return Unparseable(argv=completed.argv, text=completed.stdout, why=why)
 
     def number(prop: str) -> int | None:
-        value = props[prop].value if prop in props else _NONE
+        value = props[prop].value
         if value == _NONE:
             return None
         if not value.isdecimal():
             raise unexpected(prop)
         return int(value)
 
-    def known(prop: str) -> Property | None:
-        found = props.get(prop)
-        return found if found is not None and found.source else None
+    def tag(prop: str) -> Property | None:
+        return props[prop] if props[prop].source else None
 
     try:
         kind = DatasetKind(props["type"].value)
-    except (KeyError, ValueError):
+    except ValueError:
         raise unexpected("type") from None
     if kind is DatasetKind.VOLUME and number("volsize") is None:
         raise unexpected("volsize")
-    if kind is not DatasetKind.BOOKMARK and any(tag not in props for tag in (TASK_TAG, ZONE_TAG)):
-        raise Unparseable(argv=completed.argv, text=completed.stdout, why=f"the tags of {name} are not told")
-    origin = props["origin"].value if "origin" in props else _NONE
-    clones = props["clones"].value if "clones" in props else _NONE
-    mountpoint = props["mountpoint"].value if "mountpoint" in props else _NONE
+    origin, clones, mountpoint = (props[prop].value for prop in ("origin", "clones", "mountpoint"))
     return Dataset(
         name=name,
         kind=kind,
         origin=None if origin == _NONE else origin,
-        clones=tuple(name for name in clones.split(",") if name) if clones != _NONE else (),
+        clones=tuple(clone for clone in clones.split(",") if clone) if clones != _NONE else (),
         volsize=number("volsize"),
         volblocksize=number("volblocksize"),
         used=number("used") or 0,
         referenced=number("referenced") or 0,
         available=number("available"),
         mountpoint=mountpoint if mountpoint.startswith("/") else None,
-        mounted="mounted" in props and props["mounted"].value == "yes",
-        task=known(TASK_TAG),
-        zone=known(ZONE_TAG),
+        mounted=props["mounted"].value == "yes",
+        task=tag(TASK_TAG),
+        zone=tag(ZONE_TAG),
     )
