@@ -8,7 +8,7 @@ import json
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -227,6 +227,7 @@ class Client:
         if last_id:
             headers["Last-Event-ID"] = last_id
         timeout = httpx2.Timeout(QUIET_SECONDS, connect=10.0)
+        ended = False
         try:
             with self._http.stream("GET", f"{task_path(task_id)}/stream", headers=headers, timeout=timeout) as response:
                 if response.status_code in {429, 500, 502, 503, 504}:
@@ -235,14 +236,11 @@ class Client:
                     return _Stream.NONE, last_id
                 for event in httpx2.EventSource(response):
                     last_id = event.id or last_id
-                    for item in _events(event.event, event.data):
-                        tell(item)
-                        if isinstance(item, dict) and item.get("status") in TERMINAL:
-                            return _Stream.ENDED, last_id
+                    ended = _tell(event.data, tell) or ended
                     _check(deadline, task_id)
         except httpx2.HTTPError:
             pass
-        return _Stream.LOST, last_id
+        return (_Stream.ENDED if ended else _Stream.LOST), last_id
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key.reveal()}"} if self._key is not None else {}
@@ -312,23 +310,19 @@ def _check(deadline: float | None, task_id: str) -> None:
         raise TimeoutError(f"Task {task_id} has not ended in time; it goes on")
 
 
-def _events(kind: str, data: str) -> Iterator[Any]:
-    """Return what an event says: a task's row, or the lines it wrote; nothing of what is not known."""
+def _tell(data: str, tell: Heard) -> bool:
+    """Pass on what an event says (a task's row, or a piece of output); return whether it says that the task ended."""
     try:
-        value = json.loads(data)
+        item = json.loads(data)
     except ValueError:
-        return
-    for item in value if isinstance(value, list) else [value]:
-        if not isinstance(item, dict):
-            continue
-        if "stream" in item and "data" in item:
-            yield Line(stream=str(item["stream"]), data=str(item["data"]))
-        elif isinstance(item.get("output"), list):
-            yield from _events(kind, json.dumps(item["output"]))
-        elif isinstance(item.get("task"), dict):
-            yield item["task"]
-        elif "status" in item and "progress_percent" in item:
-            yield item
+        return False
+    if not isinstance(item, dict):
+        return False
+    if "stream" in item and "data" in item:
+        tell(Line(stream=str(item["stream"]), data=str(item["data"])))
+    elif "progress_percent" in item:
+        tell(item)
+    return item.get("status") in TERMINAL
 
 
 def _read(response: httpx2.Response) -> Answer:

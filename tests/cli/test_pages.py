@@ -74,7 +74,7 @@ def test_bash_completes_a_command(zw: Command, tmp_path: Path):
     [
         (["version"], {"rich", "httpx2", "asyncio", "pydantic", "sqlalchemy", "yaml"}),
         (["zones", "list", "--url", "http://127.0.0.1:9"], {"rich", "asyncio", "pydantic", "sqlalchemy", "yaml"}),
-        (["serve", "--config", "/nowhere.yaml"], {"rich", "httpx2"}),
+        (["serve", "--config", "/nowhere.yaml"], {"rich.progress", "httpx2", "zoneweaver.client"}),
     ],
     ids=["version", "list", "serve"],
 )

@@ -25,10 +25,13 @@ def test_a_finished_tasks_output_is_watched_from_the_beginning(zw: Command, agen
     """Watching a task that is done shows what it printed, and the status says how it ended."""
     failed = row("failed", 10, error_message="no", operation="zone_start")
     agent.on("GET", "/tasks/t-1", (200, failed))
-    agent.on("GET", "/tasks/t-1/stream", Events([failed, {"stream": "stdout", "data": "booted\n"}]))
+    agent.on("GET", "/tasks/t-1/stream", Events([
+        failed, {"type": "output", "stream": "stdout", "data": "booted\n"},
+        {"type": "status", "task_id": "t-1", "status": "failed"},
+    ]))  # fmt: skip
     ran = zw("tasks", "watch", "t-1", "--output")
     assert ran.status == 1
-    assert "zone_start of web failed: no" in ran.err
+    assert ran.err.startswith("booted\nError: zone_start of web failed: no\n")
 
 
 def test_output_is_printed_as_it_was(zw: Command, agent: Stub):

@@ -242,7 +242,7 @@ def test_a_failed_create_tells_why_and_what_was_rolled_back(zw: Command, agent: 
     assert ran.out == ""
     assert "Error: zone_create of web failed: zoneadm install: exit 1: no space\n" in ran.err
     assert "Rolled back: install, configure.\n" in ran.err
-    assert "Could not be rolled back, look there: create root.\n" in ran.err
+    assert "Could not be rolled back, look there: create_root.\n" in ran.err
 
 
 def test_waiting_with_json_prints_the_last_tasks_row_alone(zw: Command, agent: Stub):
@@ -286,21 +286,21 @@ def test_a_restarting_agent_is_waited_for(zw: Command, agent: Stub):
 def test_a_plan_is_shown_as_commands(zw: Command, agent: Stub):
     """A dry run shows each step with its commands, scripts and undo as a shell would be given them."""
     agent.on("POST", "/zones", (200, {"success": True, "dry_run": True, "plan": [
-        {"step": "create_root", "commands": [["zfs", "create", "rpool/zones/web"]],
+        {"step": "dataset rpool/zones/web", "commands": [["zfs", "create", "rpool/zones/web"]],
          "undo": [["zfs", "destroy", "rpool/zones/web"]]},
         {"step": "configure", "commands": [
-            {"argv": ["zonecfg", "-z", "web", "-f", "{script}"], "script": ["create -b", "set brand=bhyve"]}]},
+            ["zonecfg", "-z", "web", "-f", "{script}"]], "scripts": [["create -b", "set brand=bhyve"]]},
     ]}))  # fmt: skip
     ran = zw("zones", "create", "web", "--dry-run")
     assert agent.requests[0].query == {"dry_run": "true"}
     assert ran.out.splitlines() == [
-        "1. create root",
+        "1. dataset rpool/zones/web",
         "     zfs create rpool/zones/web",
         "   undo: zfs destroy rpool/zones/web",
         "2. configure",
         "     zonecfg -z web -f '{script}'",
-        "       | create -b",
-        "       | set brand=bhyve",
+        "       create -b",
+        "       set brand=bhyve",
     ]
     assert ran.err == "Nothing was changed: this is what would be done.\n"
 

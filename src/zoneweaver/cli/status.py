@@ -23,16 +23,29 @@ def status(*, agent: Connection = DEFAULTS) -> None:
                 said[name.capitalize()] = answer.body[name]
         try:
             stats = client.get("/stats").body
-            said |= {
-                name.capitalize().replace("_", " "): value
-                for name, value in stats.items()
-                if name not in {"allzones", "runningzones", "hostname"} and not isinstance(value, dict | list)
-            }
+            said["Release"] = stats.get("release")
+            said["CPUs"] = stats.get("cpus")
+            said["Memory"] = f"{_gib(stats.get('freemem'))} of {_gib(stats.get('totalmem'))} free"
+            said["Up"] = f"host {_span(stats.get('uptime'))}, agent {_span(stats.get('agent_uptime'))}"
             said["Zones"] = f"{len(stats.get('runningzones') or [])} of {len(stats.get('allzones') or [])} running"
-            said["Tasks"] = client.get("/tasks/stats").body
+            counts = client.get("/tasks/stats").body
+            words = ("running", "pending", "completed", "failed", "cancelled")
+            said["Tasks"] = ", ".join(f"{counts.get(f'{word}_tasks', 0)} {word}" for word in words)
         except Refusal as refusal:
             said["Key"] = refusal.message
     terminal.record(said)
+
+
+def _gib(amount: Any) -> str:
+    return f"{amount / 2**30:.1f} GiB" if isinstance(amount, int | float) else "?"
+
+
+def _span(seconds: Any) -> str:
+    if not isinstance(seconds, int | float):
+        return "?"
+    minutes = int(seconds) // 60
+    days, hours = divmod(minutes // 60, 24)
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min"
 
 
 def version() -> None:

@@ -80,6 +80,8 @@ class Watch:
     def _row(self, row: Mapping[str, Any]) -> None:
         percent = int(row.get("progress_percent") or 0)
         stage = stage_of(row) or ("Waiting for its turn" if row.get("status") == "pending" else None)
+        if row.get("status") in {"failed", "cancelled"}:
+            stage = None  # how it ended is said at the end, once
         if stage is not None and stage != self._stage:
             self._stage = stage
             self._print(f"{percent:3d} %  {time.monotonic() - self._begun:6.1f} s  {stage}")
@@ -157,16 +159,12 @@ def tell_failure(client: Client, row: Mapping[str, Any]) -> None:
             kept.append(name)
     stuck = [name for name in events["undo_failed"] if name not in events["undone"]]
     if events["undone"]:
-        terminal.note(f"Rolled back: {_words(events['undone'])}.")
+        terminal.note(f"Rolled back: {', '.join(events['undone'])}.")
     elif not events["done"]:
         terminal.note("Nothing was changed.")
     if stuck:
-        terminal.note(f"Could not be rolled back, look there: {_words(stuck)}.")
+        terminal.note(f"Could not be rolled back, look there: {', '.join(stuck)}.")
     terminal.note(f"All of it: zoneweaver tasks output {row.get('id')}")
-
-
-def _words(names: Sequence[str]) -> str:
-    return ", ".join(name.replace("_", " ") for name in names)
 
 
 def queued(agent: Connection, client: Client, answer: Answer, *, wait: bool, output: bool = False) -> None:
