@@ -96,7 +96,7 @@ class App:
     ) -> Answer | Stream:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         call: Call | None = None
-        body: dict[str, Any] = {}
+        sent: Any = None
         try:
             params = queries.read(scope["query_string"])
             ticket = params.pop("ticket", None) if route.streams else None
@@ -104,7 +104,8 @@ class App:
             dry_run = route.plans and queries.switch(params, "dry_run")
             query = queries.check(params, route.query)
             raw = await bodies.read(headers, receive, limit=self.limit) if route.method != "GET" else b""
-            model = _checked_body(route, headers, raw)
+            sent = _json(headers, raw)
+            model = _checked(route, sent, given=bool(raw))
             body = model.given() if model is not None else {}
             idempotency_key = headers.get(b"idempotency-key") if route.queues else None
             call = Call(
@@ -124,22 +125,20 @@ class App:
             answer = await route.handler(call)
         except Exception as error:
             if route.audit is not None:
-                await self._audit(route, caller, names, body, error)
+                await self._audit(route, caller, _target(route, names, sent), error)
             raise
         if route.audit is not None and not call.audited and not call.dry_run and isinstance(answer, Answer):
             await self.services.trail.write(entry(caller, route.audit, answer.status, target=call.target))
         return answer
 
-    async def _audit(
-        self, route: Route, caller: Caller, names: Mapping[str, str], body: Mapping[str, Any], error: Exception
-    ) -> None:
+    async def _audit(self, route: Route, caller: Caller, target: str | None, error: Exception) -> None:
         """Leave a row about a request that was refused or failed; a database that cannot write is told of once."""
         known = error if isinstance(error, AgentError) else None
         row = entry(
             caller,
             route.audit or "",
             errors.status_of(known) if known else 500,
-            target=_target(route, names, body),
+            target=target,
             error=known.message if known else type(error).__name__,
             code=known.code if known else "internal",
         )
@@ -193,23 +192,27 @@ def stranger(scope: Scope, request_id: str) -> Caller:
         address=client[0] if client else "",
         request_id=request_id,
         method=scope["method"],
-        path=scope["path"],
+        path=scope["path"][:500].replace("\x00", ""),
     )
 
 
-def _checked_body(route: Route, headers: Mapping[bytes, bytes], raw: bytes) -> Body | None:
-    """Return the body as the route's model; raises Invalid and UnsupportedMediaType."""
+def _json(headers: Mapping[bytes, bytes], raw: bytes) -> Any:
+    """Return what the body says, None for none. Raises Invalid and UnsupportedMediaType."""
     if not raw:
-        if route.body is None or route.body_optional:
-            return None if route.body is None else _validated(route.body, {})
-        raise Invalid("A JSON body is needed", code="missing_body")
+        return None
     bodies.check_media_type(headers)
-    value = bodies.parse(raw)
-    if route.body is not None:
-        return _validated(route.body, value)
-    if value not in ({}, None):
-        raise Invalid(f"{route.method} {route.path} takes no body", code="unexpected_body")
-    return None
+    return bodies.parse(raw)
+
+
+def _checked(route: Route, sent: Any, *, given: bool) -> Body | None:
+    """Return the body as the route's model. Raises Invalid."""
+    if route.body is None:
+        if sent not in ({}, None):
+            raise Invalid(f"{route.method} {route.path} takes no body", code="unexpected_body")
+        return None
+    if not given and not route.body_optional:
+        raise Invalid("A JSON body is needed", code="missing_body")
+    return _validated(route.body, sent if given else {})
 
 
 def _validated(model: type[Body], value: Any) -> Body:
@@ -226,11 +229,12 @@ def _fingerprint(caller: Caller, scope: Scope, raw: bytes) -> str:
     return hmac.new(caller.pepper, told, hashlib.sha256).hexdigest()
 
 
-def _target(route: Route, names: Mapping[str, str], body: Mapping[str, Any]) -> str | None:
+def _target(route: Route, names: Mapping[str, str], sent: Any) -> str | None:
+    """Return what the audit row is about: a name in the path, or in the body."""
     if route.target is None:
         return None
-    value = names.get(route.target) or body.get(route.target)
-    return None if value is None else str(value)[:200]
+    value = names.get(route.target) or (sent.get(route.target) if isinstance(sent, dict) else None)
+    return value[:200].replace("\x00", "") if isinstance(value, str) else None
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> str:
@@ -274,16 +278,19 @@ async def _stream(answer: Stream, receive: Receive, send: Send, *, head: bool, r
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     if not head:
-        async with anyio.create_task_group() as group:
+        try:
+            async with anyio.create_task_group() as group:
 
-            async def watch() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
+                async def watch() -> None:
+                    while (await receive())["type"] != "http.disconnect":
+                        pass
+                    group.cancel_scope.cancel()
+
+                group.start_soon(watch)
+                async with aclosing(cast("Any", answer.chunks())) as chunks:
+                    async for chunk in cast("AsyncIterator[bytes]", chunks):
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 group.cancel_scope.cancel()
-
-            group.start_soon(watch)
-            async with aclosing(cast("Any", answer.chunks())) as chunks:
-                async for chunk in cast("AsyncIterator[bytes]", chunks):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            group.cancel_scope.cancel()
+        except Exception:
+            log.exception("a stream broke")  # it ends here; the client comes back with the last id it saw
     await send({"type": "http.response.body", "body": b""})

@@ -165,6 +165,6 @@ class WireSchema(GenerateJsonSchema):
             return self.generate_inner(schema["schema"])
         return super().default_schema(schema)
 
-    def get_title_from_name(self, name: str) -> str:  # noqa: ARG002 - the signature is given
-        """Give no titles: the names say enough."""
-        return ""
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the signature is given
+        """Give fields no titles: their names say enough."""
+        return False

@@ -149,13 +149,17 @@ class Tasks:
         seen = _position(after)
         with self.events.subscribe([f"task:{task_id}"]) as subscription:
             task, lines = await self.database.read(lambda c: (queue.get(c, task_id), history.output(c, task_id)))
-            yield Moment(kind="task", data=task.as_json())
+            now = Moment(kind="task", data=task.as_json())
+            if not task.status.terminal:
+                yield now
             count = _Count()
             for line in lines:
                 position = count.next(str(stamp(line.at)))
                 if position > seen:
                     yield _output(task_id, line.as_json(), position)
             covered = count.moment
+            if task.status.terminal:
+                yield now  # last: whoever waits for the end leaves here
             status, changed = task.status, stamp(task.updated_at) or ""
             while not status.terminal:
                 batch = await subscription.batch()
