@@ -43,7 +43,7 @@ async def check_saga(make: Make[C]) -> None:
 
 
 async def check_twice(make: Make[C]) -> None:
-    """Each step does the same when it runs again, and so does each way back."""
+    """Check that each step does the same when it runs again, and so does each way back."""
     trial = await make()
     clean = trial.state()
     outputs: dict[str, Any] = {}
@@ -69,7 +69,7 @@ async def check_twice(make: Make[C]) -> None:
 
 
 async def check_unwinding(make: Make[C]) -> None:
-    """A failure after a step's work, or a refusal before it, leaves no trace, wherever it comes."""
+    """Check that a failure after a step's work, or a refusal before it, leaves no trace, wherever it comes."""
     clean, complete, names = await _undisturbed(make)
     for number, name in enumerate(names):
         for said, break_it in (("failed", _fails_after), ("refused", _refuses)):
@@ -79,7 +79,7 @@ async def check_unwinding(make: Make[C]) -> None:
 
 
 async def check_cancelling(make: Make[C]) -> None:
-    """A cancellation at any await of any step leaves no trace, or everything beyond a pivot."""
+    """Check that a cancellation at any await of a step leaves no trace, or everything beyond a pivot."""
     clean, complete, names = await _undisturbed(make)
     for number, name in enumerate(names):
         place = 0
@@ -96,7 +96,7 @@ async def check_cancelling(make: Make[C]) -> None:
 
 
 async def check_death(make: Make[C]) -> None:
-    """A death before or after any log write, of a run that succeeds or fails anywhere, is carried on to an end."""
+    """Check that a death around any log write, of a run that succeeds or fails anywhere, is carried on to an end."""
     clean, complete, names = await _undisturbed(make)
     for number in (None, *range(len(names))):
         what = "" if number is None else f" of a run in which {names[number]} fails"
@@ -190,7 +190,7 @@ class _Stepped:
         thrown: BaseException | None = None
         while True:
             try:
-                waited = next(inner) if thrown is None else inner.throw(thrown)  # type: ignore[attr-defined]
+                waited = next(inner) if thrown is None else inner.throw(thrown)
             except StopIteration as end:
                 return end.value
             self._suspended()
