@@ -33,7 +33,11 @@ class Cleanup:
 
 
 class ZoneDelete:
-    """Delete a zone. Parameters: `cleanup_datasets`, and `defaults` for where its root is when no row says so."""
+    """Delete a zone.
+
+    Parameters: `cleanup_datasets`; `force` (uninstall although volumes lie below the zonepath and go with it); and
+    `defaults` (`pool`, `dataset`) for where its root is when no row says so.
+    """
 
     kind = Kind.ZONE_DELETE
 
@@ -54,7 +58,7 @@ class ZoneDelete:
         if installed or cleanup:
             there = await ctx.ask(zfs.survey([root], recursive=True, snapshots=True))
         if installed and config is not None:
-            _refuse_loss(config, there, cleanup=cleanup, zone=zone, attached=attached)
+            _refuse_loss(config, there, zone, attached=attached, willing=cleanup or bool(ctx.params.get("force")))
         planned = decide(
             zone,
             root,
@@ -97,15 +101,18 @@ def _root(zone: str, defaults: Mapping[str, str], remembered: str | None) -> str
 
 
 def _refuse_loss(
-    config: ZoneConfig, there: Mapping[str, zfs.Dataset], *, cleanup: bool, zone: str, attached: Sequence[str]
+    config: ZoneConfig, there: Mapping[str, zfs.Dataset], zone: str, *, attached: Sequence[str], willing: bool
 ) -> None:
-    """Refuse when uninstalling would take volumes along that are to stay: the brand destroys all below the zonepath."""
+    """Refuse when uninstalling would take volumes along that are to stay: the brand destroys all below the zonepath.
+
+    One that is willing to lose them loses what we made for this zone, and never what was attached to it.
+    """
     holder = next((name for name, found in there.items() if found.mountpoint == config.zonepath), None)
     if holder is None:
         return
     for name, found in there.items():
         below = name.startswith(f"{holder}/") and found.kind is zfs.DatasetKind.VOLUME
-        if below and not (cleanup and found.owned_for_zone(zone) and name not in attached):
+        if below and not (willing and found.owned_for_zone(zone) and name not in attached):
             raise Conflict(
                 f"Uninstalling zone {zone} would destroy the volume {name}, which lies below its zonepath",
                 code="volume_below_zonepath",

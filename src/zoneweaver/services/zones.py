@@ -213,7 +213,7 @@ class Zones:
             "zone_name": name,
             "operation": Kind.ZONE_MODIFY.value,
             "status": Status.COMPLETED.value,
-            "message": "Zone updated",
+            "message": "Zone metadata updated successfully.",
             "requires_restart": False,
         }
         return Proposal(tasks=(), body=answer, status=200, guard=guard)
