@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -205,9 +206,9 @@ async def test_another_agent_is_heard(postgres_database: str, tmp_path: Path) ->
     heard: list[tuple[str, str]] = []
     ready, done = anyio.Event(), anyio.Event()
 
-    async def hear(keys_: object) -> None:
+    async def hear(changes: Sequence[tuple[str, str]]) -> None:
         ready.set()
-        heard.extend(keys_)  # type: ignore[call-overload]
+        heard.extend(changes)
         if ("zone", "b") in heard:
             done.set()
 
