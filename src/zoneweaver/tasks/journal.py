@@ -56,7 +56,7 @@ class Journal:
         self._log: list[Entry] = []
         self._entries: list[Entry] = []
         self._lines: list[Line] = []
-        self._progress: Progress | None = None
+        self._progress: list[Progress] = []
         self._at_start: dict[str, Progress] = {}
         self._one_at_a_time = anyio.Lock()
         self._gap = False
@@ -142,22 +142,23 @@ class Journal:
     async def close(self, ending: Callable[[Connection], Any]) -> Any:
         """Write what waits and the end of the task in one transaction. Raises SetAside and LostTask."""
         async with self._one_at_a_time:
-            entries, lines, _ = self._take()
+            entries, lines, progress = self._take()
 
             def write(c: Connection) -> Any:
-                if entries or lines:
-                    queue.record(c, self._task_id, self._owner, entries=entries, lines=lines)
+                if entries or lines or progress:
+                    queue.record(c, self._task_id, self._owner, entries=entries, lines=lines, progress=progress)
                 return ending(c)
 
             return await self._insist(write)
 
     def _show(self, progress: Progress) -> None:
         if progress != self.shown:
-            self.shown = self._progress = progress
+            self.shown = progress
+            self._progress.append(progress)
 
-    def _take(self) -> tuple[list[Entry], list[Line], Progress | None]:
+    def _take(self) -> tuple[list[Entry], list[Line], list[Progress]]:
         taken = self._entries, self._lines, self._progress
-        self._entries, self._lines, self._progress = [], [], None
+        self._entries, self._lines, self._progress = [], [], []
         return taken
 
     async def _insist(self, write: Callable[[Connection], Any]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -32,7 +32,7 @@ from zoneweaver.domain.tasks import PRIORITIES, NewTask, Status, Task
 from zoneweaver.store import tables, transaction
 from zoneweaver.store.seal import Seal
 from zoneweaver.store.transaction import Note
-from zoneweaver.tasks.rows import NO, PENDING, RUNNING, SHOWN, YES, T, changed, task_of
+from zoneweaver.tasks.rows import NO, PENDING, RUNNING, SHOWN, YES, T, changed, changed_note, task_of
 from zoneweaver.tasks.saga import Entry
 
 DEPENDENCY_FAILED: Final = "Dependency failed"
@@ -322,23 +322,28 @@ def record(
     *,
     entries: Sequence[Entry] = (),
     lines: Sequence[Line] = (),
-    progress: Progress | None = None,
+    progress: Sequence[Progress] = (),
 ) -> bool:
     """Write what a running task has to say: its log, output and progress; return whether it shall be cancelled.
 
-    Raises LostTask when it is not ours any more.
+    The last progress is the one that is kept; those before it are heard of by whoever listens. Raises LostTask when the
+    task is not ours any more.
     """
     moment = transaction.now(c)
-    if progress is None:
+    if not progress:
         cancelled = c.execute(_HELD, {"key": task_id, "who": owner}).scalar_one_or_none()
         if cancelled is None:
             raise LostTask(f"Task {task_id} is no longer run by this agent")
     else:
-        values = {"percent": progress.percent, "info": transaction.plain(progress.info)}
+        values = {"percent": progress[-1].percent, "info": transaction.plain(progress[-1].info)}
         row = c.execute(_PROGRESS, {"key": task_id, "who": owner, "moment": moment, **values}).mappings().one_or_none()
         if row is None:
             raise LostTask(f"Task {task_id} is no longer run by this agent")
-        cancelled = changed(c, row).cancel_requested
+        task = task_of(row)
+        for stage in progress:
+            passed = replace(task, progress_percent=stage.percent, progress_info=dict(stage.info))
+            transaction.tell(c, changed_note(passed))
+        cancelled = task.cancel_requested
     if entries:
         sealed = transaction.seal(c)
         c.execute(
