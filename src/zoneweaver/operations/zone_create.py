@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoneweaver.domain.errors import Failed, Refused
+from zoneweaver.domain.errors import Failed, NotFound, Refused
 from zoneweaver.domain.intended import created
 from zoneweaver.domain.names import DatasetName
 from zoneweaver.domain.requests import CreateZone, NewVolume
@@ -39,6 +39,9 @@ class ZoneCreate:
         request = CreateZone.from_json(ctx.params["request"])
         if any(line.name == request.name for line in await ctx.ask(zoneadm.list_zones())):
             raise Refused(f"Zone {request.name} already exists on the system", code="zone_exists")
+        for path in request.cdroms:
+            if not ctx.host.path(path).exists():
+                raise NotFound(f"Image {path} does not exist on the host", code="no_such_image")
         root = root_of(request, ctx.params["defaults"])
         wanted = volumes.Wanted(
             zone=request.name,
@@ -58,12 +61,13 @@ class ZoneCreate:
         usual = f"{volumes.mountpoint_of(root, there)}/path"
         zonepath = request.zonepath or usual
         _refuse_zonepath(ctx, zonepath, storage, there)
+        status, percent = volumes.PREPARING
+        await ctx.progress(percent, status)
         return {
             "root": root,
             "zonepath": zonepath,
             "zonepath_dataset": f"{root}/path" if zonepath == usual else None,
             "storage": storage.as_json(),
-            "missing_images": [path for path in request.cdroms if not ctx.host.path(path).exists()],
         }
 
     async def _refuse_retained(self, ctx: Context, root: str, storage: volumes.Storage) -> None:
@@ -82,7 +86,7 @@ class ZoneCreate:
         config = created(request, zonepath=survey["zonepath"], boot=storage.boot, disks=storage.disks)
         return [
             *volumes.steps(ctx, storage, zone=request.name),
-            _configure(request.name, config, survey["missing_images"]),
+            _configure(request.name, config),
             _install(request.name, config, survey["zonepath_dataset"]),
             records.remember(
                 request.name,
@@ -117,12 +121,10 @@ def _refuse_zonepath(ctx: Context, zonepath: str, storage: volumes.Storage, ther
             )
 
 
-def _configure(zone: str, config: ZoneConfig, missing_images: Sequence[str]) -> Step[Context]:
+def _configure(zone: str, config: ZoneConfig) -> Step[Context]:
     async def do(ctx: Context, _: Outputs) -> None:
         for percent, status in COMPILING:
             await ctx.progress(percent, status)
-        for path in missing_images:
-            await ctx.say(f"warning: {path} is not there; the zone will not boot until it is\n")
         await configuration.make(ctx, zone, config)
 
     async def undo(ctx: Context, _: Outputs) -> None:
