@@ -231,4 +231,4 @@ def _judged(command: Command, ended: Ended, seconds: float, hide: Callable[[str]
 
 def _only_followed(ended: Ended) -> bool:
     """Say whether the first process failed since nobody was reading any more."""
-    return abs(ended.statuses[0]) in {signal.SIGPIPE, 128 + signal.SIGPIPE} or "Broken pipe" in ended.stderrs[0]
+    return ended.statuses[0] in {-signal.SIGPIPE, 128 + signal.SIGPIPE} or "Broken pipe" in ended.stderrs[0]
