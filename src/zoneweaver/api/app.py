@@ -100,7 +100,8 @@ class App:
         try:
             params = queries.read(scope["query_string"])
             ticket = params.pop("ticket", None) if route.streams else None
-            caller = await auth.admit(route, services=self.services, headers=headers, ticket=ticket, stranger=caller)
+            caller = await auth.identify(route, services=self.services, headers=headers, ticket=ticket, stranger=caller)
+            auth.admit(caller, route)
             dry_run = route.plans and queries.switch(params, "dry_run")
             query = queries.check(params, route.query)
             raw = await bodies.read(headers, receive, limit=self.limit) if route.method != "GET" else b""
@@ -160,9 +161,10 @@ class App:
                 raise Invalid(f"{route.path} is not a WebSocket", code="no_websocket")
             params = queries.read(scope["query_string"])
             ticket = params.pop("ticket", None)
-            caller = await auth.admit(
+            caller = await auth.identify(
                 route, services=self.services, headers=headers, ticket=ticket, stranger=stranger(scope, request_id)
             )
+            auth.admit(caller, route)
             call = Call(
                 services=self.services,
                 caller=caller,

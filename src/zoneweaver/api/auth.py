@@ -11,7 +11,7 @@ from zoneweaver.domain.keys import ApiKey
 from zoneweaver.services.callers import Caller
 
 
-async def admit(
+async def identify(
     route: Route,
     *,
     services: Services,
@@ -19,21 +19,18 @@ async def admit(
     ticket: str | None,
     stranger: Caller,
 ) -> Caller:
-    """Return the caller with its reach. Raises Unauthorized and Forbidden."""
+    """Return who calls; a stranger where the route is open to everybody. Raises Unauthorized."""
     if route.scope is None:
         return stranger
     plain = shown_key(headers)
     if plain is not None:
-        caller = known(await services.keys.authenticate(plain), stranger, pepper=plain)
-    elif ticket is not None and route.streams:
-        caller = known(services.tickets.redeem(ticket, stranger.path), stranger)
-    else:
-        raise Unauthorized("An API key is needed: Authorization: Bearer hw_… or X-API-Key")
-    reach(caller, route)
-    return caller
+        return known(await services.keys.authenticate(plain), stranger, pepper=plain)
+    if ticket is not None and route.streams:
+        return known(services.tickets.redeem(ticket, stranger.path), stranger)
+    raise Unauthorized("An API key is needed: Authorization: Bearer hw_… or X-API-Key")
 
 
-def reach(caller: Caller, route: Route) -> None:
+def admit(caller: Caller, route: Route) -> None:
     """Raise Forbidden when the caller's scope ends before this route."""
     if route.scope is not None and (caller.scope is None or caller.scope < route.scope):
         has = caller.scope.word if caller.scope else "none"

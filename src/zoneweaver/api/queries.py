@@ -25,7 +25,8 @@ def read(raw: bytes) -> dict[str, str]:
         if name in found:
             raise Invalid(f"Query parameter {name[:80]} is given twice", field=name[:80])
         if "\x00" in value or "\x00" in name:
-            raise Invalid("The query string holds a NUL character", field=name.replace("\x00", "")[:80] or None)
+            shown = name.replace("\x00", "")[:80]
+            raise Invalid(f"Query parameter {shown} holds a NUL character", field=shown or None)
         found[name] = value
     return found
 
