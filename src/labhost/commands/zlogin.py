@@ -85,7 +85,7 @@ def _usage() -> int:
 
 
 def _console(world: World, zone: str, escape: bytes | None, *, quiet: bool, disconnect: bool) -> int:
-    from labhost.guests.console import lock_place
+    from labhost.guests.console import lock_place, socket_place
 
     number = os.open(lock_place(world, zone), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     holder = _hold(number)
@@ -102,9 +102,11 @@ def _console(world: World, zone: str, escape: bytes | None, *, quiet: bool, disc
     os.write(number, f"{os.getpid()}\n".encode())
     try:
         _raw(before)
+        # The line is there before anybody is told so: what is typed then arrives.
+        line = _connect(socket_place(world, zone))
         if not quiet:
             _out(f"[Connected to zone '{zone}' console]\r\n".encode())
-        _attached(world, zone, escape, disconnect=disconnect)
+        _attached(world, zone, line, escape, disconnect=disconnect)
         if not quiet:
             _out(f"\r\n[Connection to zone '{zone}' console closed]\r\n".encode())
     finally:
@@ -185,8 +187,7 @@ class _Escape:
         return sent, False
 
 
-def _attached(world: World, zone: str, escape: bytes | None, *, disconnect: bool) -> None:
-    import _socket
+def _attached(world: World, zone: str, line: Any, escape: bytes | None, *, disconnect: bool) -> None:
     import select
 
     from labhost.guests.console import socket_place
@@ -196,7 +197,6 @@ def _attached(world: World, zone: str, escape: bytes | None, *, disconnect: bool
     notices = f"{lifecycle.run_folder(world)}/{zone}.notices"
     heard = os.path.getsize(notices) if os.path.exists(notices) else 0
     guard = _Escape(escape)
-    line: _socket.socket | None = None
     waiting = b""
     while True:
         watched = [0] if line is None else [0, line.fileno()]

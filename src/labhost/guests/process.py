@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from labhost.world import World
 
+LOOKS_EVERY = 3.0  # real seconds between looks whether the lab still knows this boot
 SHUTDOWN_TAKES = 5  # seconds from the power button to the end
 POWERED_OFF, CRASHED = 1, 4
 _BUTTONS = (_signal.SIGTERM, _signal.SIGUSR1, _signal.SIGUSR2)
@@ -97,6 +98,7 @@ class Guest:
             lifecycle.change(self.world, self.name, self.zoneid, state="running", pid=os.getpid(), guest=kind)
             os.write(writing, str(os.getpid()).encode())
             os.close(writing)
+            self.later(LOOKS_EVERY, self._look)
             if self.doom is not None:
                 self.later(self.doom_after, self._fall)
             elif kind == "scripted":
@@ -170,6 +172,13 @@ class Guest:
             while self.timers and self.timers[0][0] <= time.monotonic() and self.status is None:
                 self.timers.pop(0)[1]()
 
+    def _look(self) -> None:
+        """Be gone when the lab is gone, or was ended as by a loss of power."""
+        zone = lifecycle.record(self.world, self.name)
+        if zone is None or zone["zoneid"] != self.zoneid:
+            os._exit(0)
+        self.later(LOOKS_EVERY, self._look)
+
     # -- buttons
 
     def _wake(self) -> None:
@@ -198,7 +207,8 @@ class Guest:
     def reset(self) -> None:
         """Start over in place: same zone id, same configuration."""
         self.off_at = None
-        self.timers = []
+        self.timers.clear()
+        self.later(LOOKS_EVERY, self._look)
         if self.system is not None:
             self.system.power_on()
 

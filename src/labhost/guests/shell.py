@@ -51,15 +51,20 @@ class Streams:
         self.err = err
 
 
+def _nowhere(_text: str) -> None:
+    """Lose a text."""
+
+
 class Shell:
     """Runs command lines against a table of commands and a disk."""
 
-    __slots__ = ("commands", "disk", "sessions", "status", "system")
+    __slots__ = ("commands", "disk", "errors", "sessions", "status", "system")
 
     def __init__(self, system: Any, disk: Disk, commands: dict[str, Any]) -> None:
         self.system = system
         self.disk = disk
         self.commands = commands
+        self.errors: Callable[[str], None] = _nowhere
         self.sessions: list[Session] = []
         self.status = 0
 
@@ -79,6 +84,7 @@ class Shell:
 
     def run(self, text: str, streams: Streams) -> Steps:
         """Run a text. Raises Incomplete when it goes on in the next line, Leave for `exit`."""
+        self.errors = streams.err
         try:
             node = parse(text)
         except SyntaxError as problem:
@@ -285,8 +291,7 @@ class Shell:
             return self._variable(text)
         if kind.endswith("command"):
             kept: list[str] = []
-            errors = self.system.terminal.say
-            code = yield from self.run(text, Streams("", kept.append, errors))
+            code = yield from self.run(text, Streams("", kept.append, self.errors))
             self.status = code
             return "".join(kept).rstrip("\n")
         if kind == "literal" and text[:1] == "~" and text[1:2] in ("", "/"):

@@ -162,6 +162,8 @@ def _word(text: str, at: int) -> tuple[Word, int]:
             if text[at + 1] != "\n":
                 word.add("quoted", text[at + 1])
                 word.quoted = True
+            elif at + 2 >= end:
+                raise Incomplete
             at += 2
         elif char in "$`":
             at = _dollar(word, text, at, "")

@@ -577,16 +577,14 @@ def test(shell: Shell, argv: list[str], streams: Streams) -> int:
         }
         return 0 if answers.get(flag, False) else 1
     if len(words) == 3:
-        left, sign, right = words
+        first, sign, second = words
         if sign in ("=", "==", "!="):
-            return 0 if (left == right) == (sign != "!=") else 1
+            return 0 if (first == second) == (sign != "!=") else 1
         try:
-            low, high = int(left), int(right)
+            gap = int(first) - int(second)
         except ValueError:
             return 2
-        signs = {
-            "-eq": low == high, "-ne": low != high, "-lt": low < high, "-le": low <= high, "-gt": low > high, "-ge": low >= high,
-        }  # fmt: skip
+        signs = {"-eq": gap == 0, "-ne": gap != 0, "-lt": gap < 0, "-le": gap <= 0, "-gt": gap > 0, "-ge": gap >= 0}
         return 0 if signs.get(sign, False) else 1
     return 1
 
