@@ -155,7 +155,7 @@ def _read_export(completed: Completed) -> ZoneConfig:
     settings: list[tuple[str, str]] = []
     resources: list[Resource] = []
     kind: ResourceKind | None = None
-    props: list[tuple[str, Text]] = []
+    props: list[tuple[str, str]] = []
     lists: list[tuple[str, str]] = []
     lines = completed.stdout.split("\n")  # a value may hold what else Python takes for the end of a line
     if not lines[0].startswith("create"):
@@ -178,7 +178,11 @@ def _read_export(completed: Completed) -> ZoneConfig:
             name, _, value = rest.partition(" ")
             lists.append((name, value))
         elif kind is not None and word == "end":
-            resources.append(guarded(Resource(kind=kind, props=tuple(props), lists=tuple(lists))))
+            if kind is ResourceKind.ATTR:
+                given = dict(props)
+                resources.append(attribute(*(given.get(name, "") for name in ("name", "type", "value"))))
+            else:
+                resources.append(Resource(kind=kind, props=tuple(props), lists=tuple(lists)))
             kind = None
         elif line.strip():
             raise unexpected(f"line {line!r}")
@@ -198,13 +202,7 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value.startswith('"') and value.endswith('"') else value
 
 
-def guarded(resource: Resource) -> Resource:
-    """Return the resource with its value as a Secret if it is an attribute that holds a password."""
-    name, value = resource.get("name") or "", resource.get("value") or ""
-    if resource.kind is not ResourceKind.ATTR or not is_secret_attr(name, value):
-        return resource
-    return Resource(
-        kind=resource.kind,
-        props=tuple((prop, Secret(value) if prop == "value" else text) for prop, text in resource.props),
-        lists=resource.lists,
-    )
+def attribute(name: str, kind: str, value: str) -> Resource:
+    """Make the attribute that was read, with its value as a Secret if it holds a password."""
+    kept: Text = Secret(value) if is_secret_attr(name, value) else value
+    return Resource(kind=ResourceKind.ATTR, props=(("name", name), ("type", kind), ("value", kept)))

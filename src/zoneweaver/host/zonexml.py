@@ -15,7 +15,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 from zoneweaver.domain.errors import Failed
 from zoneweaver.domain.zone import Resource, ResourceKind, ZoneConfig
 from zoneweaver.domain.zonestate import ZoneState
-from zoneweaver.host.zonecfg import guarded
+from zoneweaver.host.zonecfg import attribute
 
 T = TypeVar("T")
 
@@ -183,7 +183,7 @@ _ELEMENTS: Final[Mapping[str, tuple[ResourceKind, tuple[tuple[str, str], ...]]]]
     "network": (ResourceKind.NET, tuple((name, name) for name in _NET)),
     "device": (ResourceKind.DEVICE, (("match", "match"),)),
     "rctl": (ResourceKind.RCTL, (("name", "name"),)),
-    "attr": (ResourceKind.ATTR, (("name", "name"), ("type", "type"), ("value", "value"))),
+    "attr": (ResourceKind.ATTR, ()),
     "dataset": (ResourceKind.DATASET, (("name", "name"),)),
     "admin": (ResourceKind.ADMIN, (("user", "user"), ("auths", "auths"))),
     "security-flags": (
@@ -199,9 +199,12 @@ def _resource(element: ET.Element) -> Resource | None:
     if known is None:  # <mcap>, patches of a detached zone, whatever a later release adds: none of it is ours to edit
         return None
     kind, attributes = known
-    props = tuple((prop, value) for prop, attribute in attributes if (value := element.get(attribute)))
-    lists = tuple(item for child in element if (item := _listed(child)) is not None) if len(element) else ()
-    return guarded(Resource(kind=kind, props=props, lists=lists))
+    given = element.attrib
+    if kind is ResourceKind.ATTR:  # most of a document: a thousand of these are to be read in no time
+        return attribute(given.get("name", ""), given.get("type", ""), given.get("value", ""))
+    props = tuple([(prop, given[name]) for prop, name in attributes if given.get(name)])
+    lists = tuple([item for child in element if (item := _listed(child)) is not None])
+    return Resource(kind=kind, props=props, lists=lists)
 
 
 def _listed(child: ET.Element) -> tuple[str, str] | None:
