@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.agents import Command, Stub
+from tests.cli.agents import SOURCE, Command, Events, Stub, row
+
+from zoneweaver.cli import connection
+from zoneweaver.settings import Settings
 
 
 def test_an_agent_that_is_not_there(zw: Command):
@@ -107,3 +114,50 @@ def test_a_wrong_command_is_answered_with_a_near_one(zw: Command):
     assert ran.status == 2
     assert 'Did you mean "list"?' in ran.err
     assert "Try: zoneweaver zones --help" in ran.err
+
+
+def test_the_state_folder_is_where_the_agent_has_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Without ZONEWEAVER_HOME it is our own `var` here, else the agent's default; the certificate is where it is made."""
+    settings = Settings()
+    monkeypatch.delenv("ZONEWEAVER_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert connection.home() == settings.home
+    assert settings.home / connection.CERTIFICATE == settings.cert_path
+    (tmp_path / "var").mkdir()
+    assert connection.home() == Path("var")
+
+
+def run_on(agent: Stub, tmp_path: Path, *words: str, **more: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "zoneweaver", *words],
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "ZONEWEAVER_URL": agent.url, "ZONEWEAVER_HOME": str(tmp_path)},
+        stdout=more.get("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_an_interrupted_wait_leaves_the_task_alone(agent: Stub, tmp_path: Path):
+    """Ctrl-C ends the command with 130, and says how the task can be watched and stopped."""
+    agent.on("GET", "/tasks/t-1", (200, row("running", 5, "validating")))
+    agent.on("GET", "/tasks/t-1/stream", Events([row("running", 5, "validating")]))
+    process = run_on(agent, tmp_path, "tasks", "watch", "t-1")
+    assert process.stderr is not None
+    assert "Validating" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "zoneweaver tasks cancel t-1" in said
+    assert "Traceback" not in said
+    assert not [request for request in agent.requests if request.method != "GET"]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(agent: Stub, tmp_path: Path):
+    """A closed pipe on stdout (head) ends the command quietly."""
+    agent.on("GET", "/zones", (200, {"zones": [{"name": "x" * 1000}] * 1000, "total": 1000}))
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = run_on(agent, tmp_path, "zones", "list", stdout=writing)
+    os.close(writing)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, "")

@@ -64,8 +64,10 @@ def _run(words: list[str]) -> int:
         return Exit.FAILED
     except AgentError as problem:
         return _told(problem, "--json" in words)
-    except TimeoutError as problem:
-        terminal.error(str(problem))
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        terminal.error(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem))
         return Exit.FAILED
     return int(result) if isinstance(result, int) else Exit.OK
 

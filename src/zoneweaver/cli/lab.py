@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -27,7 +26,6 @@ GUESTS: Final = {
     "scripted": "zones run a scripted guest on their console, the quickest kind",
 }
 PLANNED: Final = ("container", "qemu")
-READY_SECONDS: Final = 60.0
 
 World = Annotated[Path | None, Parameter(name="--dir")]
 
@@ -201,14 +199,20 @@ def run() -> None:
         }
     )
     key_file = _admin_key(used, state / "admin.key")
-    hint = threading.Thread(target=_hint, args=(used, key_file), daemon=True)
-    hint.start()
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))  # a closed terminal ends it, too
+    answers = False
+
+    def ready(_: object) -> None:
+        nonlocal answers
+        answers = True
+        _hint(used, key_file)
+
     try:
-        agent.run(used)
+        agent.run(used, ready=ready)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C does not leave guests behind
-        _labhost("down", str(world), check=False)
+        if answers:  # otherwise the lab may be another agent's, which works on it
+            _labhost("down", str(world), check=False)
 
 
 def _admin_key(used: Settings, path: Path) -> Path:
@@ -224,36 +228,11 @@ def _admin_key(used: Settings, path: Path) -> Path:
 
 
 def _hint(used: Settings, key_file: Path) -> None:
-    """Wait until the agent is ready and say how it can be talked to."""
+    """Say how the agent can be talked to."""
     url = f"https://127.0.0.1:{used.server.https_port}"
-    if _ready(used):
-        terminal.say(
-            f"\nReady: {url}\n"
-            f"Key:   {key_file}\n"
-            f'Try:   curl --cacert {used.cert_path} -H "X-API-Key: $(cat {key_file})" {url}/zones\n'
-            f"or:    zoneweaver zones create web --ram 1G --disk 10G --nic web0@igb0 --start --wait\n"
-        )
-        sys.stdout.flush()
-
-
-def _ready(used: Settings) -> bool:
-    import http.client  # noqa: PLC0415
-    import ssl  # noqa: PLC0415
-    import time  # noqa: PLC0415
-
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            context = ssl.create_default_context(cafile=used.cert_path)
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-            connection = http.client.HTTPSConnection("127.0.0.1", used.server.https_port, timeout=5, context=context)
-            try:
-                connection.request("GET", "/health")
-                if connection.getresponse().status == 200:
-                    return True
-            finally:
-                connection.close()
-        except (OSError, http.client.HTTPException):
-            pass
-        time.sleep(0.1)
-    return False
+    terminal.put(
+        f"\nReady: {url}\n"
+        f"Key:   {key_file}\n"
+        f'Try:   curl --cacert {used.cert_path} -H "X-API-Key: $(cat {key_file})" {url}/zones\n'
+        f"or:    zoneweaver zones create web --ram 1G --disk 10G --nic web0@igb0 --start --wait\n"
+    )

@@ -124,8 +124,13 @@ def follow(agent: Connection, client: Client, task_ids: Sequence[str], *, output
     """
     final: Answer | None = None
     for task_id in task_ids:
-        with _progress() as bar:
-            final = client.wait_for(task_id, heard=Watch(output=output, bar=bar).heard)
+        try:
+            with _progress() as bar:
+                final = client.wait_for(task_id, heard=Watch(output=output, bar=bar).heard)
+        except KeyboardInterrupt:
+            terminal.note(f"\nThe task goes on. Watch it: zoneweaver tasks watch {task_id}")
+            terminal.note(f"Stop it: zoneweaver tasks cancel {task_id}")
+            raise
         if final.body.get("status") != "completed":
             agent.show(final)
             tell_failure(client, final.body)
@@ -169,8 +174,9 @@ def tell_failure(client: Client, row: Mapping[str, Any]) -> None:
 
 def queued(agent: Connection, client: Client, answer: Answer, *, wait: bool, output: bool = False) -> None:
     """Finish a command that queued something: wait for it, or say how it can be watched."""
-    ids = [str(answer.body[name]) for name in ("task_id", "start_task_id") if answer.body.get(name)]
-    waits = "The change takes effect when the zone boots next." if answer.body.get("requires_restart") else None
+    body = answer.body
+    ids = body.get("task_ids") or [body[name] for name in ("task_id", "start_task_id") if body.get(name)]
+    waits = "The change takes effect when the zone boots next." if body.get("requires_restart") else None
     if wait and ids:
         follow(agent, client, ids, output=output)
         if waits and not agent.json:
