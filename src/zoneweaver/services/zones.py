@@ -151,8 +151,13 @@ class Zones:
                 Kind.ZONE_START, request.name, {"grace": self._defaults.grace}, caller, depends_on=task.id
             )
             proposed.append(start)
-            answer["start_task_id"] = start.id
-            answer["message"] = "Zone creation task queued with auto-start"
+            answer = {
+                "success": True,
+                "task_id": task.id,
+                "start_task_id": start.id,
+                **answer,
+                "message": "Zone creation task queued with auto-start",
+            }
 
         def guard(c: Connection) -> None:
             if zones.get(c, request.name) is not None or _open(c, request.name, Kind.ZONE_CREATE):
