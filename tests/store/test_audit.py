@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from zoneweaver.domain.secret import MASK, Secret
 from zoneweaver.store import audit, transaction
 from zoneweaver.store.audit import AuditEntry
@@ -13,9 +15,14 @@ def _entry(number: int, **facts: object) -> AuditEntry:
     return AuditEntry(**(values | facts))  # type: ignore[arg-type]
 
 
+def _five(c: Connection) -> None:
+    for number in range(5):
+        audit.add(c, _entry(number))
+
+
 async def test_pages_are_newest_first_and_count_all(database: Database) -> None:
     """A page shows the newest entries, and how many there are in all."""
-    await database.run(lambda c: [audit.add(c, _entry(number)) for number in range(5)])
+    await database.run(_five)
     entries, total = await database.read(lambda c: audit.page(c, limit=2, offset=1))
     assert [entry.path for entry in entries] == ["/zones/3", "/zones/2"]
     assert total == 5
@@ -51,7 +58,7 @@ async def test_details_hold_no_secret(database: Database) -> None:
 
 async def test_purging_takes_the_oldest(database: Database) -> None:
     """Old entries go, at most so many at once."""
-    await database.run(lambda c: [audit.add(c, _entry(number)) for number in range(5)])
+    await database.run(_five)
     now = await database.run(transaction.now)
     await database.run(lambda c: audit.add(c, _entry(9)))
     assert await database.run(lambda c: audit.purge(c, before=now, most=3)) == 3

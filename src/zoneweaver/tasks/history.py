@@ -13,7 +13,7 @@ from zoneweaver.domain.secret import masked
 from zoneweaver.domain.tasks import Status, Task, stamp
 from zoneweaver.store import tables, transaction
 from zoneweaver.tasks import queue
-from zoneweaver.tasks.rows import RUNNING, SHOWN, T, task_of
+from zoneweaver.tasks.rows import ENDED, OPEN, RUNNING, SHOWN, T, task_of
 from zoneweaver.tasks.saga import Entry, Event
 
 TERMINAL: Final = tuple(status for status in Status if status.terminal)
@@ -73,7 +73,9 @@ _S: Final = tables.task_steps.c
 _O: Final = tables.task_output.c
 _KEY: Final[BindParameter[str]] = bindparam("key")
 _RUNNING: Final = select(func.count()).select_from(tables.tasks).where(T.status == RUNNING)
-_COUNTS: Final = select(T.status, func.count()).group_by(T.status)
+_COUNTS: Final = tuple(
+    select(T.status, func.count()).where(part).group_by(T.status) for part in (OPEN, ENDED)
+)  # each from its own index
 _STEPS: Final = select(_S.step, _S.event, _S.data, _S.at).where(_S.task_id == _KEY).order_by(_S.seq)
 _OUTPUT: Final = select(_O.stream, _O.data, _O.at).where(_O.task_id == _KEY).order_by(_O.seq).limit(bindparam("most"))
 _OUTPUT_SIZE: Final = select(func.coalesce(func.sum(func.length(_O.data)), 0)).where(_O.task_id == _KEY)
@@ -105,7 +107,8 @@ def page(c: Connection, wanted: Wanted, *, limit: int = 50, offset: int = 0, new
 def stats(c: Connection) -> dict[str, int]:
     """Return how many tasks are in each state, and `total`."""
     counts = {status.value: 0 for status in Status}
-    counts |= {row[0]: row[1] for row in c.execute(_COUNTS)}
+    for part in _COUNTS:
+        counts |= {row[0]: row[1] for row in c.execute(part)}
     return {**counts, "total": sum(counts.values())}
 
 
@@ -176,7 +179,7 @@ def purge(
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.status is not None:
-        conditions.append(T.status == wanted.status.value)
+        conditions += [T.status == wanted.status.value, ENDED if wanted.status.terminal else OPEN]
     if wanted.zone_name is not None:
         conditions.append(T.zone_name == wanted.zone_name)
     if wanted.operation is not None:

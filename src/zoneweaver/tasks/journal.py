@@ -30,6 +30,10 @@ LONGEST_PIECE: Final = 32 * 1024
 """Characters of output that are put together in one row."""
 
 
+MOST_STAGES: Final = 32
+"""Stages of progress between two writes that listeners hear of; a task that tells more tells too much."""
+
+
 class SetAside(Exception):
     """The agent stops, or the database is away: the task stays as its log says, and is carried on later."""
 
@@ -154,7 +158,7 @@ class Journal:
     def _show(self, progress: Progress) -> None:
         if progress != self.shown:
             self.shown = progress
-            self._progress.append(progress)
+            self._progress = [*self._progress[1 - MOST_STAGES :], progress]
 
     def _take(self) -> tuple[list[Entry], list[Line], list[Progress]]:
         taken = self._entries, self._lines, self._progress

@@ -32,7 +32,7 @@ from zoneweaver.domain.tasks import PRIORITIES, NewTask, Status, Task
 from zoneweaver.store import tables, transaction
 from zoneweaver.store.seal import Seal
 from zoneweaver.store.transaction import Note
-from zoneweaver.tasks.rows import NO, PENDING, RUNNING, SHOWN, YES, T, changed, changed_note, task_of
+from zoneweaver.tasks.rows import NO, OPEN, PENDING, RUNNING, SHOWN, YES, T, changed, changed_note, task_of
 from zoneweaver.tasks.saga import Entry
 
 DEPENDENCY_FAILED: Final = "Dependency failed"
@@ -83,11 +83,7 @@ _INSERT: Final = insert(tables.tasks).returning(*SHOWN)
 _BECOME_PARENT: Final = (
     update(tables.tasks).where(T.id == _KEY, T.status == PENDING, T.summary == NO).values(summary=YES)
 )
-_ACTIVE: Final = (
-    select(*SHOWN)
-    .where(T.zone_name == bindparam("zone"), T.status.in_([PENDING, RUNNING]), T.summary == NO)
-    .order_by(T.seq)
-)
+_ACTIVE: Final = select(*SHOWN).where(T.zone_name == bindparam("zone"), OPEN, T.summary == NO).order_by(T.seq)
 _NEXT: Final = (
     select(T.seq)
     .where(
@@ -167,7 +163,7 @@ _END_PENDING: Final = (
 )
 _ASK_TO_CANCEL: Final = (
     update(tables.tasks)
-    .where(T.id == _KEY, T.status.in_([PENDING, RUNNING]))
+    .where(T.id == _KEY, OPEN)
     .values(cancel_requested=YES, updated_at=bindparam("moment"))
     .returning(*SHOWN)
 )
@@ -178,7 +174,7 @@ _READY: Final = (
     .returning(*SHOWN)
 )
 _DEPENDANTS: Final = select(T.id, T.summary).where(T.depends_on == _KEY, T.status == PENDING).order_by(T.seq)
-_CHILDREN: Final = select(T.id).where(T.parent_task_id == _KEY, T.status.in_([PENDING, RUNNING])).order_by(T.seq.desc())
+_CHILDREN: Final = select(T.id).where(T.parent_task_id == _KEY, OPEN).order_by(T.seq.desc())
 _SUM: Final = (
     select(T.status, func.count(), func.sum(T.progress_percent)).where(T.parent_task_id == _KEY).group_by(T.status)
 )

@@ -29,6 +29,8 @@ def said(value: str | int) -> Any:
 
 PENDING: Final = said(Status.PENDING.value)
 RUNNING: Final = said(Status.RUNNING.value)
+OPEN: Final = T.status.in_([PENDING, RUNNING])
+ENDED: Final = T.status.in_([said(status.value) for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)])
 NO: Final = said(0)
 YES: Final = said(1)
 

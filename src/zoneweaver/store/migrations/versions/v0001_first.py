@@ -139,7 +139,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("parent_task_id IS NOT NULL"),
         postgresql_where=sa.text("parent_task_id IS NOT NULL"),
     )
-    op.create_index("ix_tasks_status", "tasks", ["status", "seq"], unique=False)
+    op.create_index(
+        "ix_tasks_ended",
+        "tasks",
+        ["status", "seq"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('completed', 'failed', 'cancelled')"),
+        postgresql_where=sa.text("status IN ('completed', 'failed', 'cancelled')"),
+    )
     op.create_index("ix_tasks_updated", "tasks", ["updated_at"], unique=False)
     op.create_index("ix_tasks_zone", "tasks", ["zone_name", "seq"], unique=False)
     op.create_index(
