@@ -6,12 +6,16 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from tests.labhost.zones.conftest import Host, wait_for
 
-from labhost.zones import lifecycle, states
+from labhost.evidence import difference, evidence
+from labhost.zones import boot, lifecycle, states
 
 NET = "add net; set physical=web0; set global-nic=igb0; end; "
 
@@ -302,3 +306,36 @@ def test_ending_the_lab_ends_its_guests(host: Host) -> None:
     assert sorted(lifecycle.end_all(host.world)) == ["db", "web"]
     wait_for(lambda: not any(states.alive(pid) for pid in pids))
     assert host.world.read("zones")["zones"] == {}
+
+
+def test_a_boot_killed_half_way_leaves_an_installed_zone(host: Host) -> None:
+    """When the booting command dies between ready and the guest's start, whoever looks next finds the zone halted."""
+    host.installed("web", NET)
+    half = (
+        f"import sys; sys.path.insert(0, {str(Path(boot.__file__).parents[2])!r})\n"
+        "from labhost.world import World; from labhost.zones import boot\n"
+        f"boot.ready(World({host.world.path!r}), 'web')\n"
+    )
+    subprocess.run([sys.executable, "-IS", "-c", half], check=True)
+    assert host.state() == "installed"
+    assert host.ok("dladm", "show-vnic", "-p", "-o", "LINK") == ""
+    host.ok("zoneadm", "-z", "web", "boot")
+    assert host.row("web")[:3] == ["2", "web", "running"]
+
+
+def test_zones_live_side_by_side(host: Host) -> None:
+    """Six whole lives at once end where they began: no zone, dataset, link or guest is left."""
+    before = evidence(host.world)
+
+    def live(number: int) -> None:
+        name = f"zone{number}"
+        net = f"add net; set physical=z{number}v0; set global-nic=igb0; end; "
+        host.booted(name, net + host.attrs(vnc="on", cloud_init="on"))
+        host.ok("zoneadm", "-z", name, "reboot")
+        host.ok("zoneadm", "-z", name, "shutdown")
+        host.ok("zoneadm", "-z", name, "uninstall", "-F")
+        host.ok("zonecfg", "-z", name, "delete", "-F")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(live, range(6)))
+    assert difference(before, evidence(host.world)) == []

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from labhost.zones.document import Config, Resource, _parse_any, parse, render
 from labhost.zones.lexer import Reader, SyntaxProblem, statements
 
-BARE = st.text(st.characters(blacklist_characters=' \t\r\n";=[]()#', blacklist_categories=("Cs", "Cc")), min_size=1)
-QUOTED = st.text(st.characters(blacklist_characters='"\n', blacklist_categories=("Cs",)))
+BARE = st.text(st.characters(exclude_characters=' \t\r\n";=[]()#', exclude_categories=("Cs", "Cc")), min_size=1)
+QUOTED = st.text(st.characters(codec="utf-8", exclude_characters='"\n'))
 
 
 def words(text: str) -> list[list[str]]:
@@ -77,7 +77,7 @@ def test_a_quoted_value_is_itself(value: str) -> None:
     assert words(f'set value="{value}"\n') == [["set", "value", "=", value]]
 
 
-PRINTABLE = st.text(st.characters(min_codepoint=32, blacklist_categories=("Cs", "Cn")), min_size=1)
+PRINTABLE = st.text(st.characters(min_codepoint=32, exclude_categories=("Cs", "Cn")), min_size=1)
 
 
 @given(
