@@ -1,1 +1,1 @@
-"""Measurements: each module has `measure()`, which answers names and numbers; `python -m bench` runs them all."""
+"""Measurements of the whole agent on a lab host; `python -m bench` makes them all (docs/reference/figures.md)."""
