@@ -79,6 +79,7 @@ async def list_zones(call: Call) -> Answer:
     if known is not None and known[0] == revision:
         return Answer(body=known[1])
     content = to_json(await call.services.zones.list(**asked.model_dump()))
+    call.services.metrics.lists_made.inc()
     if len(rendered) >= MOST_RENDERED:
         rendered.clear()
     rendered[key] = (revision, content)

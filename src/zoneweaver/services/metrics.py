@@ -50,6 +50,11 @@ class Metrics:
             registry=self.registry,
             buckets=_COMMAND_SECONDS,
         )
+        self.lists_made = Counter(
+            "zoneweaver_lists_made",
+            "Lists of zones that were made anew, rather than answered with kept bytes.",
+            registry=self.registry,
+        )
         self._last: dict[str, str] = {}
 
     def watch(self, name: str, explanation: str, read: Callable[[], float]) -> None:
