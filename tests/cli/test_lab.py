@@ -51,6 +51,9 @@ def running(home: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[str],
                 break
         assert any(line.startswith("Ready:") for line in said), (said, errors.read_text())
         yield process, environment, said
+    except BaseException:
+        sys.stdout.write(errors.read_text()[-8000:])  # what the agent said, for whoever reads the failure
+        raise
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
