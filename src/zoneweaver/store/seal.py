@@ -66,8 +66,9 @@ class Seal:
             return {key[1:] if _looks_like_mark(key[1:]) else key: value for key, value in item.items()}
         from cryptography.fernet import InvalidToken  # noqa: PLC0415
 
+        keys = self._keys(make=False)
         try:
-            return Secret(self._keys(make=False).decrypt(item[MARK].encode("ascii")).decode())
+            return Secret(keys.decrypt(item[MARK].encode("ascii")).decode())
         except (InvalidToken, ValueError) as error:
             raise Unsealable(f"a sealed value cannot be read with the keys of {self._path}") from error
 
