@@ -81,6 +81,8 @@ class Operation:
     path: str
     body: dict[str, Any] | None = None
     way: str = "back"
+    boots: bool = False
+    """Whether the zone may have been booted on the way back, which writes anew what every boot writes."""
 
 
 def _create(name: str, **body: Any) -> Operation:
@@ -108,8 +110,8 @@ OPERATIONS = [
     Operation("delete_plain", "installed", "DELETE", "/zones/web", way="pivot"),
     Operation("delete_cleanup", "installed", "DELETE", "/zones/web?cleanup_datasets=true", way="pivot"),
     Operation("delete_cleanup_mixed", "mixed", "DELETE", "/zones/web?cleanup_datasets=true", way="pivot"),
-    Operation("delete_running", "running", "DELETE", "/zones/web?cleanup_datasets=true", way="pivot"),
-    Operation("start", "installed", "POST", "/zones/web/start"),
+    Operation("delete_running", "running", "DELETE", "/zones/web?cleanup_datasets=true", way="pivot", boots=True),
+    Operation("start", "installed", "POST", "/zones/web/start", boots=True),
     Operation("stop", "running", "POST", "/zones/web/stop", way="power"),
     Operation("halt", "running", "POST", "/zones/web/halt", way="power"),
     Operation("restart", "running", "POST", "/zones/web/restart", way="power"),

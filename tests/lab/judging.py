@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sqlite3
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 from typing import Any
 
 from labhost.ending import running
@@ -34,13 +36,29 @@ def alike(world: World) -> Picture:
         if key.startswith("file ") and key.endswith((".xml", "/index", "/etc/uuid", "/etc/bhyve.cfg")):
             path = Path(world.host(key.removeprefix("file ")))
             if path.is_file():
-                found[key] = f"{path.stat().st_mode:o} {path.read_text(encoding='utf-8')}"
+                text = path.read_text(encoding="utf-8")
+                found[key] = f"{path.stat().st_mode:o} {_by_kind(text) if key.endswith('.xml') else text}"
+        elif key.endswith("/cloud-init.iso"):  # made anew by each boot, with the time of day in it
+            found[key] = "an image"
     return {key: MAC.sub("<mac>", UUID.sub("<id>", text)) for key, text in found.items()}
 
 
 def shape(argv: list[str]) -> list[str]:
     """A command without what each run of it has of its own: the task's id, the name of the script it reads."""
     return [SCRIPT.sub("{script}", UUID.sub("<task_id>", word)) for word in argv]
+
+
+def _by_kind(document: str) -> str:
+    """A zone's document with its elements kind by kind, each kind in its order.
+
+    Who takes an element away and puts it back finds it behind those of other kinds, which zonecfg and the brand read
+    apart anyway.
+    """
+    root = ElementTree.fromstring(document)
+    lines = [f"{name}={value}" for name, value in sorted(root.attrib.items())]
+    for tag in sorted({child.tag for child in root}):
+        lines += [ElementTree.tostring(child, encoding="unicode").strip() for child in root.findall(tag)]
+    return "\n".join(lines)
 
 
 def states(world: World) -> dict[str, str]:
@@ -114,6 +132,16 @@ def told(before: Picture, after: Picture, limit: int = 12) -> str:
     lines = difference(before, after)
     more = [f"… and {len(lines) - limit} more"] if len(lines) > limit else []
     return "\n    ".join([line[:400] for line in lines[:limit]] + more)
+
+
+def parted(before: Picture, after: Picture) -> str:
+    """The lines in which the text files of two pictures part."""
+    found: list[str] = []
+    for key in sorted(before.keys() & after.keys()):
+        if before[key] != after[key] and "\n" in before[key]:
+            lines = difflib.unified_diff(before[key].splitlines(), after[key].splitlines(), key, "now", lineterm="", n=0)
+            found += list(lines)
+    return "\n    ".join(found[:30])
 
 
 def journal(world: World) -> list[dict[str, Any]]:

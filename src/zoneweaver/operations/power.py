@@ -6,9 +6,13 @@ up to half an hour for a guest that does not listen, so a power-off goes before 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import anyio
 
-from zoneweaver.domain.errors import CommandFailed, CommandTimeout, Conflict, Failed, NotFound
+from zoneweaver.domain.errors import AgentError, CommandFailed, CommandTimeout, Conflict, Failed, NotFound
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import bhyvectl, zoneadm
 from zoneweaver.host.command import Command
@@ -40,8 +44,24 @@ async def state(ctx: Context, zone: str) -> ZoneState:
     raise NotFound("Zone not found", code="zone_not_found")
 
 
+@asynccontextmanager
+async def noting(ctx: Context, zone: str) -> AsyncIterator[None]:
+    """Remember in what state the zone is, should the block fail: what it did to the zone cannot be told from that."""
+    try:
+        yield
+    except BaseException:
+        with anyio.CancelScope(shield=True), contextlib.suppress(AgentError):
+            await note_state(ctx, zone, await state(ctx, zone))
+        raise
+
+
 async def boot(ctx: Context, zone: str) -> None:
     """Boot a zone and see that it stays up. Raises Failed with the tail of the brand's logs when it does not."""
+    async with noting(ctx, zone):
+        await _boot(ctx, zone)
+
+
+async def _boot(ctx: Context, zone: str) -> None:
     found = await state(ctx, zone)
     if found is not ZoneState.RUNNING:
         if found not in {ZoneState.INSTALLED, ZoneState.READY}:
@@ -69,17 +89,23 @@ async def boot(ctx: Context, zone: str) -> None:
 
 async def shut_down(ctx: Context, zone: str, *, seconds: float) -> None:
     """Shut a guest down; when it is not off after `seconds` its power is cut. Ends with the zone installed."""
-    if await state(ctx, zone) is ZoneState.RUNNING:
-        async with ctx.waiting():
-            try:
-                await ctx.run(zoneadm.shutdown(zone, timeout=seconds))
-            except (CommandFailed, CommandTimeout) as error:
-                await ctx.say(f"the guest did not shut down within {seconds:g} s: {error.message}\n")
-    await halt(ctx, zone)
+    async with noting(ctx, zone):
+        if await state(ctx, zone) is ZoneState.RUNNING:
+            async with ctx.waiting():
+                try:
+                    await ctx.run(zoneadm.shutdown(zone, timeout=seconds))
+                except (CommandFailed, CommandTimeout) as error:
+                    await ctx.say(f"the guest did not shut down within {seconds:g} s: {error.message}\n")
+        await _halt(ctx, zone)
 
 
 async def halt(ctx: Context, zone: str) -> None:
     """Cut the power and halt the zone. Ends with the zone installed; raises Failed when it does not get there."""
+    async with noting(ctx, zone):
+        await _halt(ctx, zone)
+
+
+async def _halt(ctx: Context, zone: str) -> None:
     found = await state(ctx, zone)
     if found in {ZoneState.CONFIGURED, ZoneState.INCOMPLETE}:
         return

@@ -167,8 +167,10 @@ def _halt(zone: str) -> Step[Context]:
         await power.halt(ctx, zone)
 
     async def undo(ctx: Context, _: Outputs) -> None:
-        if await power.state(ctx, zone) is ZoneState.INSTALLED:
-            await ctx.run(zoneadm.boot(zone))
+        async with power.noting(ctx, zone):
+            if await power.state(ctx, zone) is ZoneState.INSTALLED:
+                await ctx.run(zoneadm.boot(zone))
+        await power.note_state(ctx, zone, await power.state(ctx, zone))
 
     return Step(
         name="halt",
@@ -252,7 +254,7 @@ def _clean_up(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
                 if not zfs.said_missing(error.stderr):
                     raise
         kept = [{"dataset": name, "reason": why} for name, why in found.keep if name != root or len(found.keep) == 1]
-        return {"destroyed": list(found.destroy), "kept": kept}
+        return {"kept": kept}
 
     return Step(
         name="datasets",
