@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-
 from tests.lab import ports
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -92,7 +91,8 @@ class Agent:
             row: dict[str, Any] = self.get(f"/tasks/{task_id}")
             return row if row["status"] in ENDED else None
 
-        return await_(look, f"the end of task {task_id}", seconds, self.seen)
+        found: dict[str, Any] = await_(look, f"the end of task {task_id}", seconds, self.seen)
+        return found
 
     def completed(self, answer: httpx2.Response) -> dict[str, Any]:
         """Wait for the tasks that an answer tells of; all must complete. Returns the first one's row."""
@@ -154,7 +154,7 @@ class Agent:
                         elif "data" in given:
                             heard.append(Heard(given.get("event", ""), json.loads(given["data"]), given.get("id")))
                             given = {}
-            except BaseException as problem:  # noqa: BLE001 - told in the test's own thread
+            except BaseException as problem:
                 broke.append(problem)
             finally:
                 opened.set()

@@ -362,7 +362,8 @@ def errors(agent: Agent) -> None:
     for missing in ({"name": "x"}, {"brand": "bhyve"}, {}):
         refused(agent.ask("POST", "/zones", missing), 400, "Missing required parameters: name and brand")
     refused(agent.ask("GET", "/zones/nobody"), 404, "Zone not found")
-    for method, path, sent in (("PUT", "", {"ram": "1G"}), ("DELETE", "", None), ("POST", "/start", None)):
+    unknown: list[tuple[str, str, Any]] = [("PUT", "", {"ram": "1G"}), ("DELETE", "", None), ("POST", "/start", None)]
+    for method, path, sent in unknown:
         refused(agent.ask(method, f"/zones/nobody{path}", sent), 404, "Zone not found")
 
     # In use, during the task: neither the configuration nor new volumes remain.
@@ -387,8 +388,8 @@ def errors(agent: Agent) -> None:
     ):
         agent.fault("fail", *words, options=options)
         with agent.listening("/events?topics=tasks") as heard:
-            body = {"name": "doomed", "brand": "bhyve", "boot_volume": {"size": "1G"}, "start_after_create": True}
-            answer = agent.ask("POST", "/zones", body)
+            doomed = {"name": "doomed", "brand": "bhyve", "boot_volume": {"size": "1G"}, "start_after_create": True}
+            answer = agent.ask("POST", "/zones", doomed)
             row = agent.failed(answer)
             start = agent.ended(answer.json()["start_task_id"])
         assert "out of luck" in row["error_message"]
