@@ -170,7 +170,8 @@ class Engine:
 
     async def _nothing_at_work(self) -> None:
         while self._journals:
-            self._one_ended = anyio.Event()
+            if self._one_ended.is_set():
+                self._one_ended = anyio.Event()
             await self._one_ended.wait()
 
     # What others tell
