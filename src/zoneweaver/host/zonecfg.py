@@ -119,6 +119,9 @@ def difference(before: ZoneConfig, after: ZoneConfig, *, exactly: bool = False) 
         if old != new:
             lines.append((f"set {name}=", *quoted(new)) if new else (f"clear {name}",))
     for kind in ResourceKind:
+        if kind is ResourceKind.RCTL:
+            lines += _difference_of_limits(before.of(kind), after.of(kind), in_order=exactly)
+            continue
         in_order = exactly or kind is ResourceKind.NET
         lines += _difference_of_kind(kind, before.of(kind), after.of(kind), in_order=in_order)
     return lines
@@ -145,6 +148,40 @@ def _difference_of_kind(
         lines.append(("end",))
     for item in added_later:
         lines += added(item)
+    return lines
+
+
+_UNLIMITED: Final = {
+    **{
+        f"zone.{alias}": f"clear {alias}"
+        for alias in (
+            "cpu-shares",
+            "max-lwps",
+            "max-processes",
+            "max-shm-memory",
+            "max-shm-ids",
+            "max-msg-ids",
+            "max-sem-ids",
+            "zfs-io-priority",
+        )
+    },
+    "zone.cpu-cap": "remove capped-cpu",
+}
+"""How limits that have another name as well are taken away: `remove rctl` does not see them."""
+
+
+def _difference_of_limits(before: tuple[Resource, ...], after: tuple[Resource, ...], *, in_order: bool) -> list[Line]:
+    kept = [item for item in before if item in after]
+    if in_order and (*kept, *(item for item in after if item not in kept)) != after:
+        kept = []
+    lines: list[Line] = []
+    for item in before:
+        if item not in kept:
+            known = _UNLIMITED.get(item.key)
+            lines.append((known,) if known else ("remove rctl name=", *quoted(item.key)))
+    for item in after:
+        if item not in kept:
+            lines += added(item)
     return lines
 
 
