@@ -10,8 +10,8 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import Connection
-
 from tests.api.stub_zones import StubZones
+
 from zoneweaver import settings
 from zoneweaver.api.app import App
 from zoneweaver.api.routes import TABLE
@@ -26,6 +26,7 @@ from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
 from zoneweaver.services.tickets import Tickets
+from zoneweaver.settings import Settings
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
@@ -88,14 +89,13 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-@pytest.fixture
-async def api(tmp_path: Path, database: Database) -> AsyncIterator[Api]:
-    clock, stub, events = Clock(), StubZones(database), Events()
-    keys = Keys(database=database, setup_token_path=tmp_path / "setup.token", clock=clock)
-    metrics = Metrics()
+def composed(used: Settings, database: Database) -> Api:
+    """Put the application together over this database."""
+    clock, stub, events, metrics = Clock(), StubZones(database), Events(), Metrics()
+    keys = Keys(database=database, setup_token_path=used.setup_token_path, clock=clock)
     database.listeners.extend((events.heard, metrics.heard))
     services = Services(
-        settings=settings.load(environ={"ZONEWEAVER_HOME": str(tmp_path)}),
+        settings=used,
         database=database,
         keys=keys,
         tickets=Tickets(clock=clock),
@@ -103,8 +103,14 @@ async def api(tmp_path: Path, database: Database) -> AsyncIterator[Api]:
         queueing=Queueing(database=database),
         zones=stub,
         tasks=Tasks(database=database, events=events),
-        system=System(database=database, keys=keys, host=ScriptedHost(tmp_path)),
+        system=System(database=database, keys=keys, host=ScriptedHost(used.home)),
         metrics=metrics,
     )
-    yield Api(app=App(services, TABLE), services=services, zones=stub, clock=clock, home=tmp_path)
-    events.close()
+    return Api(app=App(services, TABLE), services=services, zones=stub, clock=clock, home=used.home)
+
+
+@pytest.fixture
+async def api(tmp_path: Path, database: Database) -> AsyncIterator[Api]:
+    made = composed(settings.load(environ={"ZONEWEAVER_HOME": str(tmp_path)}), database)
+    yield made
+    made.services.tasks.events.close()

@@ -78,12 +78,11 @@ class StubZones:
             raise PreconditionFailed("The zone has changed since that version")
         if not request.touches_host:
             answer = {"success": True, "zone_name": name, "operation": "zone_modify", "status": "completed"}
-            tags = request.tags or ()
-            return Proposal(
-                body={**answer, "message": "Zone updated"},
-                status=200,
-                guard=lambda c: None if zones.annotate(c, name, tags=tags) else None,
-            )
+
+            def write(c: Connection) -> None:
+                zones.annotate(c, name, tags=request.tags or ())
+
+            return Proposal(body={**answer, "message": "Zone updated"}, status=200, guard=write)
         task = _task(Kind.ZONE_MODIFY, name, caller, {"request": dict(body)})
         return Proposal(tasks=(task,), body=_queued(task, "Modification queued."))
 

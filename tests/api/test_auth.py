@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from tests.api.conftest import Api
+
 from zoneweaver.api.routes import TABLE
 from zoneweaver.domain.keys import Scope
 from zoneweaver.services.callers import SYSTEM

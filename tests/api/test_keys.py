@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 
 import pytest
-
 from tests.api.conftest import Api
+
 from zoneweaver.domain.keys import Scope
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx2
 import pytest
-
 from tests.api.conftest import Api
+
 from zoneweaver.api import bodies
 from zoneweaver.domain.errors import Invalid
 from zoneweaver.domain.keys import Scope
@@ -146,6 +146,10 @@ async def test_a_body_of_just_the_limit_is_read(api: Api) -> None:
         ("status=done", "status"),
         ("since=yesterday", "since"),
         ("since=2026-01-01T00:00:00", "since"),
+        ("since=0875-07-04T06:00:37Z", "since"),
+        ("since=0001-01-01T00:00:00%2B23:59", "since"),
+        ("since=2026-02-30T00:00:00Z", "since"),
+        ("since=1767225600", "since"),
         ("order=up", "order"),
         ("limit=1&limit=2", "limit"),
         ("zone_name=%00", "zone_name"),

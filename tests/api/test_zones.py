@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.api.conftest import Api
+
+from zoneweaver.domain.keys import Scope
 from zoneweaver.domain.secret import Secret
 
 CREATE = {"name": "web-server-01", "brand": "bhyve"}
@@ -159,7 +160,7 @@ async def test_a_dry_run_queues_nothing(api: Api) -> None:
 
 async def test_the_same_key_gets_the_first_answer(api: Api) -> None:
     """A repeated request is not done twice, even when its first effect would now refuse it."""
-    client = await api.client(**{"idempotency-key": "build-17"})
+    client = await api.client(Scope.ADMIN, **{"idempotency-key": "build-17"})
     first = await client.post("/zones", json=CREATE)
     await api.zone("web-server-01")
     again = await client.post("/zones", json=dict(reversed(CREATE.items())))
@@ -172,7 +173,7 @@ async def test_the_same_key_gets_the_first_answer(api: Api) -> None:
 async def test_a_key_used_for_something_else_is_409(api: Api) -> None:
     """Another body, another path or another query under the same key is refused."""
     await api.zone("web")
-    client = await api.client(**{"idempotency-key": "build-17"})
+    client = await api.client(Scope.ADMIN, **{"idempotency-key": "build-17"})
     await client.post("/zones", json=CREATE)
     assert (await client.post("/zones", json={**CREATE, "ram": "2G"})).status_code == 409
     assert (await client.post("/zones/web/start")).status_code == 409
@@ -182,7 +183,7 @@ async def test_a_key_used_for_something_else_is_409(api: Api) -> None:
 
 async def test_a_refused_request_is_not_remembered(api: Api) -> None:
     """What failed may be sent again under the same key once its cause is gone."""
-    client = await api.client(**{"idempotency-key": "k"})
+    client = await api.client(Scope.ADMIN, **{"idempotency-key": "k"})
     assert (await client.post("/zones/web/start")).status_code == 404
     await api.zone("web")
     assert (await client.post("/zones/web/start")).status_code == 202
@@ -191,7 +192,7 @@ async def test_a_refused_request_is_not_remembered(api: Api) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 201, "a\tb"])
 async def test_a_key_must_be_printable_and_short(api: Api, key: str) -> None:
     """400 names the header."""
-    client = await api.client(**{"idempotency-key": key})
+    client = await api.client(Scope.ADMIN, **{"idempotency-key": key})
     answer = await client.post("/zones", json=CREATE)
     assert answer.status_code == 400
     assert answer.json()["details"]["field"] == "Idempotency-Key"

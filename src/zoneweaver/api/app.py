@@ -25,6 +25,7 @@ from zoneweaver.api.wire import Body, explain
 from zoneweaver.domain.errors import AgentError, Invalid, Unavailable
 from zoneweaver.services.audit import entry
 from zoneweaver.services.callers import Caller
+from zoneweaver.services.queueing import IdempotencyKey
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -108,7 +109,7 @@ class App:
             sent = _json(headers, raw)
             model = _checked(route, sent, given=bool(raw))
             body = model.given() if model is not None else {}
-            idempotency_key = headers.get(b"idempotency-key") if route.queues else None
+            key = headers.get(b"idempotency-key") if route.queues else None
             call = Call(
                 services=self.services,
                 caller=caller,
@@ -120,8 +121,7 @@ class App:
                 model=model,
                 body=body,
                 dry_run=dry_run,
-                idempotency_key=None if idempotency_key is None else idempotency_key.decode("latin-1"),
-                fingerprint="" if idempotency_key is None else _fingerprint(caller, scope, raw),
+                idempotent=None if key is None else _idempotent(key, caller, scope, raw),
             )
             answer = await route.handler(call)
         except Exception as error:
@@ -224,11 +224,11 @@ def _validated(model: type[Body], value: Any) -> Body:
         raise explain(error, model) from None
 
 
-def _fingerprint(caller: Caller, scope: Scope, raw: bytes) -> str:
-    """Stand for a request so that two can be compared, keyed with the caller's own key: bodies may hold secrets."""
+def _idempotent(key: bytes, caller: Caller, scope: Scope, raw: bytes) -> IdempotencyKey:
+    """Return the key with what stands for the request: a keyed digest, since bodies may hold secrets."""
     canonical = json.dumps(json.loads(raw), sort_keys=True).encode() if raw else b""
     told = b"\0".join((scope["method"].encode(), scope["path"].encode(), scope["query_string"], canonical))
-    return hmac.new(caller.pepper, told, hashlib.sha256).hexdigest()
+    return IdempotencyKey.parse(key.decode("latin-1"), hmac.new(caller.pepper, told, hashlib.sha256).hexdigest())
 
 
 def _target(route: Route, names: Mapping[str, str], sent: Any) -> str | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from zoneweaver.api.route import Answer, Call, Route
-from zoneweaver.api.wire import Page, Shown
+from zoneweaver.api.wire import Instant, Page, Shown
 from zoneweaver.domain.keys import Scope
 
 
@@ -20,7 +20,7 @@ class ListAudit(Page):
     """Only this verb, `zone.create` say."""
     key_id: str | None = Field(default=None, max_length=100)
     """Only by this key."""
-    since: AwareDatetime | None = None
+    since: Instant | None = None
     """Only from this moment on."""
 
 

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field
 
 from zoneweaver.api.route import Answer, Call, Route
-from zoneweaver.api.wire import NOT_GIVEN, Body, Shown
+from zoneweaver.api.wire import NOT_GIVEN, Body, Instant, Shown
 from zoneweaver.domain.errors import Unauthorized
 from zoneweaver.domain.keys import ApiKey, Scope
 from zoneweaver.domain.secret import Secret, reveal
 from zoneweaver.services import tickets
 from zoneweaver.services.keys import shown
-
-
-def _moment(value: Any) -> Any:
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-def _with_zone(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError("must say its offset from UTC, as in 2027-01-01T00:00:00Z")
-    return value
-
-
-Instant = Annotated[
-    datetime,
-    BeforeValidator(_moment),
-    AfterValidator(_with_zone),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
 
 
 class NewKey(Body):

@@ -6,18 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from zoneweaver.api.route import Answer, Call
-from zoneweaver.services.queueing import IdempotencyKey, Proposal
+from zoneweaver.services.queueing import Proposal
 
 
 async def queued(call: Call, propose: Callable[[], Awaitable[Proposal]]) -> Answer:
     """Answer 202 with the queued task and its Location, or 200 with the plan when that was asked for."""
     if call.dry_run:
         return Answer(body={"success": True, "dry_run": True, "plan": await _plan(call, await propose())})
-    idempotent = None
-    if call.idempotency_key is not None:
-        idempotent = IdempotencyKey.parse(call.idempotency_key, call.fingerprint)
     submitted = await call.services.queueing.carry(
-        propose, call.caller, idempotent, action=call.action, target=call.target
+        propose, call.caller, call.idempotent, action=call.action, target=call.target
     )
     call.audited = not submitted.replayed
     headers = []

@@ -13,6 +13,7 @@ from zoneweaver.api.wire import Body, Query, Shown
 from zoneweaver.domain.keys import Scope
 from zoneweaver.domain.secret import masked
 from zoneweaver.services.callers import Caller
+from zoneweaver.services.queueing import IdempotencyKey
 
 if TYPE_CHECKING:
     from zoneweaver.api.services import Services
@@ -66,9 +67,7 @@ class Call:
     body: dict[str, Any] = field(default_factory=dict)
     """The fields of the body that were given."""
     dry_run: bool = False
-    idempotency_key: str | None = None
-    fingerprint: str = ""
-    """Stands for method, path, query and body, so that a key used twice for different things is noticed."""
+    idempotent: IdempotencyKey | None = None
     audited: bool = False
     """Set when the audit row was written together with what it tells."""
 

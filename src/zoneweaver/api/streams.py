@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final
 
 import anyio
@@ -24,7 +24,9 @@ def event(kind: str, data: Mapping[str, Any], position: str | None = None) -> by
     return head + f"event: {kind}\ndata: ".encode() + to_json(data) + b"\n\n"
 
 
-async def with_heartbeat(frames: AsyncIterator[bytes], *, seconds: float = HEARTBEAT_SECONDS) -> AsyncIterator[bytes]:
+async def with_heartbeat(
+    frames: AsyncIterator[bytes], *, seconds: float = HEARTBEAT_SECONDS
+) -> AsyncGenerator[bytes, None]:
     """Yield the opening, then the frames, and a comment after each silence; frames that are ready go together."""
     send, receive = anyio.create_memory_object_stream[bytes](256)
 

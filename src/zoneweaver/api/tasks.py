@@ -8,12 +8,12 @@ from contextlib import aclosing
 from typing import Any, Final, Literal, cast
 
 import anyio
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from zoneweaver.api.route import Answer, Call, Route, Stream
 from zoneweaver.api.sockets import Socket
 from zoneweaver.api.streams import event, with_heartbeat
-from zoneweaver.api.wire import Page, Shown
+from zoneweaver.api.wire import Instant, Page, Shown
 from zoneweaver.domain.errors import NotFound
 from zoneweaver.domain.keys import Scope
 from zoneweaver.domain.tasks import Status
@@ -39,7 +39,7 @@ class ListTasks(Page):
     """Only the parts of this task."""
     min_priority: int | None = Field(default=None, ge=0, le=1000)
     """Only tasks of at least this priority."""
-    since: AwareDatetime | None = None
+    since: Instant | None = None
     """Only tasks whose `updatedAt` is this moment or later; small when nothing changed."""
     order: Literal["asc", "desc", "ASC", "DESC"] = "desc"
     """`desc`: the newest first."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
@@ -63,6 +65,22 @@ def _secret(value: Any) -> Secret:
     return Secret(value)
 
 
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _instant(value: Any) -> datetime:
+    try:
+        if isinstance(value, str) and _INSTANT.fullmatch(value):
+            moment = datetime.fromisoformat(value).astimezone(UTC)
+            if moment >= EPOCH:
+                return moment
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("must be a moment after 1970 such as 2027-01-01T00:00:00Z")
+
+
 Amount = Annotated[
     str,
     BeforeValidator(_number_as_text),
@@ -85,6 +103,13 @@ Hidden = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 4096, "format": "password", "writeOnly": True}),
 ]
 """A secret: taken, never shown."""
+
+Instant = Annotated[
+    datetime,
+    PlainValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A moment in ISO 8601, with its offset from UTC."""
 
 Line = Annotated[str, Field(max_length=4096)]
 """Text of moderate length."""
