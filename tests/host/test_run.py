@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import stat
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 
 from zoneweaver.domain.errors import AgentError, CommandFailed, CommandMissing, CommandTimeout, Unparseable
 from zoneweaver.domain.secret import Secret
+from zoneweaver.host import script
 from zoneweaver.host.command import SCRIPT_PLACE, Command, Completed, InputFile, Query
 from zoneweaver.host.run import Host
 
@@ -346,12 +348,20 @@ async def test_secrets_of_a_script_do_not_come_back(host: Host) -> None:
     assert "".join(heard) == 2 * "On line 1 of {script}: bad ********\n"
 
 
-async def test_scripts_of_a_dead_agent_are_removed(host: Host) -> None:
-    """What an agent that was killed left in its folder is taken away, and nothing else is."""
+def test_scripts_of_a_dead_agent_are_removed(host: Host) -> None:
+    """What an agent that was killed left in its folder is taken away, but for what a command of its still reads."""
     host.scratch.mkdir(mode=0o700)
     (host.scratch / "script-left").write_text("secret")
     (host.scratch / "guard-1").write_text("")
-    host.clear_scratch()
+    with script.written(host.scratch, "read just now") as file:
+        outliving = subprocess.Popen(["sleep", "60"], pass_fds=[file.handle])
+        os.link(file.path, host.scratch / "script-read")  # it stays, as if the agent had died here
+    script.clear(host.scratch)
+    kept = sorted(path.name for path in host.scratch.iterdir())
+    outliving.kill()
+    outliving.wait()
+    assert kept == ["guard-1", "script-read"]
+    script.clear(host.scratch)
     assert [path.name for path in host.scratch.iterdir()] == ["guard-1"]
 
 

@@ -97,7 +97,8 @@ class Conversation:
     grace: float
     limit: int
     stdin: bytes | None = None
-    guard: int | None = None
+    inherited: tuple[int, ...] = ()
+    """Descriptors that the processes inherit."""
     tell: Callable[[str, str], None] | None = None
     pfexec: str | None = None
     """How to end processes that have become root's through pfexec."""
@@ -147,7 +148,7 @@ class Conversation:
                     cwd="/",
                     env=self.env,
                     start_new_session=True,
-                    pass_fds=() if self.guard is None else (self.guard,),
+                    pass_fds=self.inherited,
                 )
             except (OSError, ValueError) as error:  # ValueError: a null byte in an argument
                 reason = (error.strerror if isinstance(error, OSError) else None) or str(error)

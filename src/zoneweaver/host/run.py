@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +19,10 @@ from typing import Final, TypeVar
 
 from zoneweaver.domain.errors import AgentError, CommandFailed, CommandMissing, CommandTimeout, Unparseable
 from zoneweaver.domain.secret import MASK, Secret
+from zoneweaver.host import script
 from zoneweaver.host.command import SCRIPT_PLACE, Command, Completed, Query
 from zoneweaver.host.process import Conversation, Ended, NotStarted
+from zoneweaver.host.script import Script
 
 T = TypeVar("T")
 
@@ -102,18 +103,14 @@ class Host:
                 return path
         return None
 
-    def clear_scratch(self) -> None:
-        """Remove scripts that a dead agent left behind; nobody may be running a command of its any more."""
-        for left in self.scratch.glob("script-*"):
-            left.unlink(missing_ok=True)
-
     async def _run(self, command: Command, heard: Heard | None, guard: int | None) -> Completed:
         loop, started = asyncio.get_running_loop(), time.monotonic()
-        with self._script(command) as script:
-            argvs = [self._argv(command.argv, script)]
+        with self._script(command) as file:
+            path = None if file is None else file.path
+            argvs = [self._argv(command.argv, path)]
             if command.pipe_to is not None:
-                argvs.append(self._argv(command.pipe_to, script))
-            hide = _hider(command, script)
+                argvs.append(self._argv(command.pipe_to, path))
+            hide = _hider(command, path)
 
             def tell(stream: str, text: str) -> None:
                 if heard is not None:
@@ -127,7 +124,7 @@ class Host:
                 timeout=command.timeout,
                 grace=self.grace,
                 limit=self.output_limit,
-                guard=guard,
+                inherited=tuple(number for number in (guard, file.handle if file else None) if number is not None),
                 tell=tell if heard is not None else None,
                 pfexec=self.find("pfexec") if self.pfexec else None,
             )
@@ -152,23 +149,18 @@ class Host:
         return [pfexec, *words]
 
     @contextlib.contextmanager
-    def _script(self, command: Command) -> Iterator[str | None]:
-        """Keep the command's script as a file while it runs; the path of it, or None when it has none."""
+    def _script(self, command: Command) -> Iterator[Script | None]:
+        """Keep the command's script as a file while it runs; None when it has none."""
         if command.script is None:
             yield None
             return
-        path = f"{self.scratch}/script-{secrets.token_hex(8)}"
-        try:
+        with contextlib.ExitStack() as stack:
             try:
-                self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                    file.write(command.script.text().encode())
+                file = stack.enter_context(script.written(self.scratch, command.script.text()))
             except (OSError, UnicodeError) as error:
                 reason = f"its script cannot be written: {error}"
                 raise CommandMissing(command=command.argv[0], reason=reason) from error
-            yield path
-        finally:
-            Path(path).unlink(missing_ok=True)
+            yield file
 
 
 async def _in_thread(loop: asyncio.AbstractEventLoop, conversation: Conversation) -> Ended:

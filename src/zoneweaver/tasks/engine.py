@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from zoneweaver.domain.errors import AgentError, Cancelled, Conflict, Failed, Unavailable
 from zoneweaver.domain.tasks import Kind, Status, Task
+from zoneweaver.host import script
 from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.store import idempotency, transaction
 from zoneweaver.store.database import Database
@@ -111,6 +112,7 @@ class Engine:
     async def __aenter__(self) -> Self:
         """Take over what a dead agent left, and begin. Raises Conflict when another agent holds the database."""
         self._alone = self._database.hold_alone()
+        script.clear(self._host.scratch)
         stack = AsyncExitStack()
         self._group = await stack.enter_async_context(anyio.create_task_group())
         self._stack = stack
@@ -382,6 +384,7 @@ class Engine:
             with anyio.CancelScope(shield=True):
                 await anyio.sleep(pause)
             pause = min(2 * pause, 1.0)
+        script.clear(self._host.scratch)
 
     async def _end(self, claimed: Claimed, journal: Journal, outcome: Outcome) -> Claimed | None:
         """Write the end of a task and claim what its slot can do next; other free slots get theirs too."""
