@@ -95,6 +95,12 @@ class Failed(AgentError):
     code = "failed"
 
 
+def _briefly(argv: Sequence[str]) -> str:
+    """Return the words that name a command: its own, and its verb, which comes fourth in `zoneadm -z NAME VERB`."""
+    verb = argv[3:4] if "-z" in argv[1:2] else ()
+    return " ".join([*argv[:3], *(word for word in verb if not word.startswith("-"))])
+
+
 class CommandFailed(Failed):
     """A host command ended with another exit status than 0."""
 
@@ -103,7 +109,7 @@ class CommandFailed(Failed):
     def __init__(self, *, argv: Sequence[str], exit_status: int, stderr: str) -> None:
         said = " ".join(line.strip() for line in stderr.strip().splitlines()[:6]) or "it said nothing"
         super().__init__(
-            f"{' '.join(argv[:3])}: exit {exit_status}: {said}",
+            f"{_briefly(argv)}: exit {exit_status}: {said}",
             details={"argv": list(argv), "exit_status": exit_status, "stderr": stderr},
         )
         self.argv = tuple(argv)
@@ -118,7 +124,7 @@ class CommandTimeout(Failed):
 
     def __init__(self, *, argv: Sequence[str], seconds: float) -> None:
         super().__init__(
-            f"{' '.join(argv[:3])}: not finished after {seconds:g} s",
+            f"{_briefly(argv)}: not finished after {seconds:g} s",
             details={"argv": list(argv), "seconds": seconds},
         )
         self.argv = tuple(argv)
