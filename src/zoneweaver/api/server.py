@@ -105,10 +105,9 @@ def make(app: Any, settings: Settings) -> list[Bound]:
     try:
         for port, scheme in ports:
             if port:
+                answers = _Server(_config(app, settings, tls=scheme == "https"))
                 place = bind(chosen.bind_address, port, scheme)
-                url = f"{scheme}://{_shown(chosen.bind_address)}:{place.getsockname()[1]}"
-                config = _config(app, settings, tls=scheme == "https")
-                made.append(Bound(url=url, place=place, server=_Server(config)))
+                made.append(Bound(url=_url(scheme, chosen.bind_address, port), place=place, server=answers))
     except BaseException:
         for bound in made:
             bound.place.close()
@@ -118,7 +117,7 @@ def make(app: Any, settings: Settings) -> list[Bound]:
 
 def bind(address: str, port: int, scheme: str) -> socket.socket:
     """Return a listening socket. Raises Unavailable in one clear line."""
-    url = f"{scheme}://{_shown(address)}:{port}"
+    url = _url(scheme, address, port)
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -137,8 +136,8 @@ def bind(address: str, port: int, scheme: str) -> socket.socket:
     return bound
 
 
-def _shown(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
+def _url(scheme: str, address: str, port: int) -> str:
+    return f"{scheme}://{f'[{address}]' if ':' in address else address}:{port}"
 
 
 def _config(app: Any, settings: Settings, *, tls: bool) -> uvicorn.Config:
