@@ -93,8 +93,8 @@ def page(c: Connection, wanted: Wanted, *, limit: int = 50, offset: int = 0, new
     """Return a page in the order in which tasks came."""
     conditions = _conditions(wanted)
     order: ColumnElement[Any] = T.seq
-    if wanted.since is not None:
-        order = T.seq + 0  # or SQLite walks through all tasks in order, instead of the few that changed
+    if wanted.since is not None or (wanted.status is not None and not wanted.status.terminal):
+        order = T.seq + 0  # or SQLite walks through all tasks in order, instead of sorting a few
     query = select(*SHOWN).where(*conditions).order_by(order.desc() if newest_first else order)
     rows = c.execute(query.limit(limit).offset(offset)).mappings().all()
     if len(rows) < limit and offset == 0:
