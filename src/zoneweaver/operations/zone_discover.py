@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio
 from sqlalchemy import Connection
 
 from zoneweaver.domain.tasks import Kind
@@ -29,6 +30,9 @@ class ZoneDiscover:
 
     kind = Kind.ZONE_DISCOVER
 
+    def __init__(self) -> None:
+        self._shown: dict[str, tuple[ZoneConfig, dict[str, Any]]] = {}
+
     async def survey(self, ctx: Context) -> dict[str, Any]:  # noqa: ARG002
         """Nothing is decided beforehand."""
         return {}
@@ -37,46 +41,65 @@ class ZoneDiscover:
         """Return the one step."""
 
         async def do(ctx: Context, _: Outputs) -> dict[str, Any]:
-            return await reconcile(ctx)
+            return await reconcile(ctx, self._show)
 
         return [Step(name="look", do=do, progress=20, status="discovering", planned=(zoneadm.list_zones().command,))]
 
+    def _show(self, name: str, config: ZoneConfig) -> dict[str, Any]:
+        """Return the configuration as JSON, made once for each: files that did not change give the same object."""
+        kept = self._shown.get(name)
+        if kept is None or kept[0] is not config:
+            kept = self._shown[name] = (config, config.as_json())
+        return kept[1]
 
-async def reconcile(ctx: Context) -> dict[str, Any]:
-    """Bring what we remember into line with the host, and say how many zones were found, new, changed and gone."""
+
+async def reconcile(
+    ctx: Context, show: Callable[[str, ZoneConfig], dict[str, Any]] = lambda _, config: config.as_json()
+) -> dict[str, Any]:
+    """Bring what we remember into line with the host, and say how many zones were found, new, changed and gone.
+
+    What we remember is read first and the host asked after it: a zone that tasks worked on in between is theirs, and
+    is left to the next look.
+    """
+
+    def remembered(c: Connection) -> tuple[dict[str, ZoneRecord], frozenset[str]]:
+        return {record.name: record for record in zones.every(c)}, frozenset(history.current(c))
+
+    known, busy = await ctx.database.read(remembered)
     lines = await ctx.ask(zoneadm.list_zones())
-    configs = ctx.files.read_all()
 
-    def write(c: Connection) -> tuple[dict[str, Any], list[str]]:
-        busy = set(history.current(c))
-        known = {record.name: record for record in zones.every(c)}
-        counts = {"found": len(lines), "new": 0, "changed": 0, "orphaned": 0}
-        stopped = []
-        for line in lines:
-            before = known.pop(line.name, None)
-            if line.name in busy:
+    def compare() -> dict[str, ZoneRecord]:
+        configs = ctx.files.read_all()
+        shown = {name: show(name, config) for name, config in configs.items()}
+        found = {line.name: _seen(known.get(line.name), line, shown.get(line.name)) for line in lines}
+        gone = {name: _gone(known[name]) for name in known.keys() - found.keys()}
+        return {
+            name: after for name, after in (found | gone).items() if name not in busy and after is not known.get(name)
+        }
+
+    different = await anyio.to_thread.run_sync(compare)
+    counts = {"found": len(lines), "new": 0, "changed": 0, "orphaned": 0}
+
+    def write(c: Connection) -> None:
+        working = history.current(c)
+        for name, after in different.items():
+            before = known.get(name)
+            if name in working or zones.get(c, name) != before:
                 continue
-            after = _seen(before, line, configs.get(line.name))
-            if before is None or replace(after, last_seen=before.last_seen) != before:
-                counts["new" if before is None else "changed"] += 1
-                zones.put(c, after)
-            if before is not None and before.unsettled and not line.state.active:
-                stopped.append(line.name)
-        for name, record in known.items():
-            if name not in busy and not record.is_orphaned:
-                counts["orphaned"] += 1
-                zones.put(c, replace(record, is_orphaned=True, status=GONE))
+            counts["new" if before is None else "orphaned" if after.is_orphaned else "changed"] += 1
+            zones.put(c, after)
         zones.seen(c, [line.name for line in lines], datetime.now(UTC))
-        return counts, stopped
 
-    counts, stopped = await ctx.database.run(write)
-    for name in stopped:
-        await links.settle(ctx, name)
+    await ctx.database.run(write)
+    for line in lines:
+        before = known.get(line.name)
+        if before is not None and before.unsettled and line.name not in busy and not line.state.active:
+            await links.settle(ctx, line.name)
     return counts
 
 
-def _seen(before: ZoneRecord | None, line: ZoneLine, config: ZoneConfig | None) -> ZoneRecord:
-    shown = None if config is None else config.as_json()
+def _seen(before: ZoneRecord | None, line: ZoneLine, shown: dict[str, Any] | None) -> ZoneRecord:
+    """Return what is to be remembered; `before` itself when nothing is different."""
     if before is None:
         return ZoneRecord(
             name=line.name,
@@ -87,11 +110,20 @@ def _seen(before: ZoneRecord | None, line: ZoneLine, config: ZoneConfig | None) 
             auto_discovered=True,
             last_seen=datetime.now(UTC),
         )
+    brand, zonepath = line.brand or before.brand, line.zonepath or before.zonepath
+    configuration = before.configuration if shown is None else shown
+    after = (brand, line.state.value, zonepath, configuration, False)
+    if after == (before.brand, before.status, before.zonepath, before.configuration, before.is_orphaned):
+        return before
     return replace(
         before,
-        brand=line.brand or before.brand,
+        brand=brand,
         status=line.state.value,
-        zonepath=line.zonepath or before.zonepath,
-        configuration=before.configuration if shown is None else shown,
+        zonepath=zonepath,
+        configuration=configuration,
         is_orphaned=False,
     )
+
+
+def _gone(before: ZoneRecord) -> ZoneRecord:
+    return before if before.is_orphaned else replace(before, is_orphaned=True, status=GONE)
