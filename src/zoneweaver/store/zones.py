@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, insert, select, update
 
 from zoneweaver.domain.errors import NotFound
 from zoneweaver.store import tables, transaction
@@ -53,6 +53,7 @@ class _Keep:
 KEEP: Final = _Keep()
 
 _Z = tables.zones.c
+_COLUMNS: Final = tuple(column.name for column in _Z)
 _ALL: Final = select(tables.zones).order_by(_Z.name)
 _ONE: Final = select(tables.zones).where(_Z.name == bindparam("key"))
 _INSERT: Final = insert(tables.zones)
@@ -64,13 +65,13 @@ _DELETE: Final = delete(tables.zones).where(_Z.name == bindparam("key"))
 
 def get(c: Connection, name: str) -> ZoneRecord | None:
     """Return the record, or None."""
-    row = c.execute(_ONE, {"key": name}).mappings().one_or_none()
+    row = c.execute(_ONE, {"key": name}).one_or_none()
     return None if row is None else _record(c, row)
 
 
 def every(c: Connection) -> tuple[ZoneRecord, ...]:
     """Return all records by name."""
-    return tuple(_record(c, row) for row in c.execute(_ALL).mappings())
+    return tuple(_record(c, row) for row in c.execute(_ALL))
 
 
 def put(c: Connection, record: ZoneRecord) -> ZoneRecord:
@@ -157,8 +158,8 @@ def _row(c: Connection, record: ZoneRecord) -> dict[str, Any]:
     }
 
 
-def _record(c: Connection, row: Mapping[Any, Any]) -> ZoneRecord:
-    values = dict(row)
+def _record(c: Connection, row: Row[Any]) -> ZoneRecord:
+    values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     sealed = values["provisioning"]
     values |= {
         "configuration": json.loads(values["configuration"]),
