@@ -74,9 +74,35 @@ async def test_an_expired_key_is_not_found(database: Database) -> None:
 
 async def test_use_is_noted(database: Database) -> None:
     """`touch` sets the moment of the last use."""
-    key, _ = await _made(database)
+    (key, _), (other, _) = await _made(database), await _made(database)
     assert key.last_used_at is None
-    await database.run(lambda c: keys.touch(c, key.id))
+    revision = database.revision
+    await database.note(lambda c: keys.touch(c, [key.id]))
+    assert database.revision == revision
+    assert await database.read(lambda c: keys.get(c, other.id)) == other
     touched = await database.read(lambda c: keys.get(c, key.id))
     assert touched.last_used_at is not None
     assert touched.last_used_at > key.created_at
+
+
+async def test_standing_differs_with_every_change_that_matters(database: Database) -> None:
+    """Making, revoking, removing and the end of a key's time all show; being used does not."""
+    seen = [await database.read(keys.standing)]
+
+    async def differs() -> bool:
+        now = await database.read(keys.standing)
+        known = now in seen
+        seen.append(now)
+        return not known
+
+    (first, _), (second, _) = await _made(database), await _made(database)
+    assert await differs()
+    await database.note(lambda c: keys.touch(c, [first.id, second.id]))
+    assert not await differs()
+    await database.run(lambda c: keys.revoke(c, first.id))
+    assert await differs()
+    await database.run(lambda c: keys.remove(c, second.id))
+    await _made(database)  # it may get the number of the one that was removed
+    assert await differs()
+    await database.run(lambda c: c.execute(text("UPDATE api_keys SET expires_at = '2020-01-01T00:00:00.000000Z'")))
+    assert await differs()

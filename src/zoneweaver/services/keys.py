@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hmac
 import os
 import secrets
@@ -14,7 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from zoneweaver.domain.errors import Conflict, Forbidden, Unauthorized
+from zoneweaver.domain.errors import Conflict, Forbidden, Unauthorized, Unavailable
 from zoneweaver.domain.keys import ApiKey, Scope
 from zoneweaver.domain.secret import Secret
 from zoneweaver.domain.tasks import stamp
@@ -25,9 +27,9 @@ from zoneweaver.store import keys as stored
 from zoneweaver.store.database import Database
 
 FRESH_SECONDS: Final = 1.0
-"""How long a key is believed without looking again: another process may have revoked it."""
+"""How long keys are believed without looking again: another process may have revoked one."""
 
-MOST_CACHED: Final = 1000
+MOST_CACHED: Final = 5000
 
 
 def shown(key: ApiKey) -> dict[str, Any]:
@@ -48,8 +50,7 @@ def shown(key: ApiKey) -> dict[str, Any]:
 @dataclass(slots=True)
 class _Known:
     key: ApiKey
-    looked: float
-    touched: float
+    touched: float = float("-inf")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -61,33 +62,61 @@ class Keys:
     bootstrap_enabled: bool = True
     clock: Callable[[], float] = time.monotonic
     _known: dict[str, _Known] = field(default_factory=dict)
+    _standing: stored.Standing | None = None
+    """What the table was like when the known keys were read."""
+    _looked: float = float("-inf")
+    _used: set[str] = field(default_factory=set)
+    _noting: bool = False
 
     async def authenticate(self, plain: str) -> ApiKey:
         """Return the key that this text is. Raises Unauthorized."""
-        digest = stored.digest(plain)
         now = self.clock()
-        known = self._known.get(digest)
-        if known is None or now - known.looked > FRESH_SECONDS:
-            known = await self._look(digest, known, now)
+        if now - self._looked > FRESH_SECONDS:
+            await self._look(now)
+        digest = stored.digest(plain)
+        known = self._known.get(digest) or await self._find(digest)
         if now - known.touched > stored.TOUCH_EVERY.total_seconds():
             known.touched = now
-            key_id = known.key.id
-            await self.database.run(lambda c: stored.touch(c, key_id))
+            self._used.add(known.key.id)
+            if not self._noting:
+                await self._note_use()
         return known.key
 
-    async def _look(self, digest: str, known: _Known | None, now: float) -> _Known:
+    async def _look(self, now: float) -> None:
+        """Forget what is known when any key was made, revoked or removed, or has expired: one question for them all."""
+        standing = await self.database.read(stored.standing)
+        if standing != self._standing:
+            self._known.clear()
+            self._standing = standing
+        self._looked = now
+
+    async def _find(self, digest: str) -> _Known:
+        standing = self._standing
         key = await self.database.read(lambda c: stored.find(c, digest))
         if key is None or key.revoked_at is not None or not hmac.compare_digest(key.digest, digest):
-            self._known.pop(digest, None)
             raise Unauthorized("The API key is unknown, expired or revoked")
-        if len(self._known) >= MOST_CACHED:
-            self._known.clear()
-        self._known[digest] = _Known(key=key, looked=now, touched=known.touched if known else float("-inf"))
-        return self._known[digest]
+        known = _Known(key=key)
+        if standing == self._standing:  # else it may be older than what we know by now
+            if len(self._known) >= MOST_CACHED:
+                self._known.clear()
+            self._known[digest] = known
+        return known
+
+    async def _note_use(self) -> None:
+        """Write when keys were used; those that come meanwhile go with the next transaction, without waiting for it."""
+        self._noting = True
+        try:
+            while self._used:
+                used, self._used = self._used, set()
+                with contextlib.suppress(Unavailable):  # reading goes on while nothing can be written
+                    await self.database.note(functools.partial(stored.touch, key_ids=used))
+        finally:
+            self._noting = False
 
     def forget(self) -> None:
         """Look every key up again: something about keys was written."""
         self._known.clear()
+        self._standing, self._looked = None, float("-inf")
 
     async def bootstrap(
         self, *, name: str, description: str, token: str | None, caller: Caller

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from zoneweaver.domain.errors import Conflict, NotFound
 from zoneweaver.domain.keys import ApiKey, Scope
@@ -35,6 +35,13 @@ _COUNT: Final = select(func.count()).select_from(tables.api_keys)
 _INSERT: Final = insert(tables.api_keys)
 _REVOKE: Final = update(tables.api_keys).where(_K.id == bindparam("key"), _K.revoked_at.is_(None))
 _TOUCH: Final = update(tables.api_keys).where(_K.id == bindparam("key"))
+_STANDING: Final = select(
+    func.count(),
+    func.sum(_K.seq),
+    func.max(_K.created_at),
+    func.count(_K.revoked_at),
+    func.count(case((_K.expires_at <= bindparam("moment", type_=_K.expires_at.type), 1))),
+)
 _DELETE: Final = delete(tables.api_keys).where(_K.id == bindparam("key"))
 
 
@@ -111,9 +118,19 @@ def remove(c: Connection, key_id: str) -> None:
         raise NotFound("API key not found", details={"id": key_id})
 
 
-def touch(c: Connection, key_id: str) -> None:
-    """Note that the key was used; callers do so at most every `TOUCH_EVERY`."""
-    c.execute(_TOUCH, {"key": key_id, "last_used_at": transaction.now(c)})
+Standing = tuple[object, ...]
+"""Counts that differ whenever a key was made, revoked or removed, or has expired: none of these happens twice."""
+
+
+def standing(c: Connection) -> Standing:
+    """Return what the table is like as a whole."""
+    return tuple(c.execute(_STANDING, {"moment": transaction.now(c)}).one())
+
+
+def touch(c: Connection, key_ids: Collection[str]) -> None:
+    """Note that keys were used; callers do so at most every `TOUCH_EVERY` for each."""
+    moment = transaction.now(c)
+    c.execute(_TOUCH, [{"key": key_id, "last_used_at": moment} for key_id in key_ids])
 
 
 def _key(row: Mapping[Any, Any]) -> ApiKey:
