@@ -72,14 +72,16 @@ class OutputLine:
 _S: Final = tables.task_steps.c
 _O: Final = tables.task_output.c
 _KEY: Final[BindParameter[str]] = bindparam("key")
-_RUNNING: Final = select(func.count()).select_from(tables.tasks).where(T.status == RUNNING)
+_RUNNING: Final = (
+    select(func.count()).select_from(tables.tasks).where(OPEN, T.status == RUNNING)  # OPEN leads to its index
+)
 _COUNTS: Final = tuple(
     select(T.status, func.count()).where(part).group_by(T.status) for part in (OPEN, ENDED)
 )  # each from its own index
 _STEPS: Final = select(_S.step, _S.event, _S.data, _S.at).where(_S.task_id == _KEY).order_by(_S.seq)
 _OUTPUT: Final = select(_O.stream, _O.data, _O.at).where(_O.task_id == _KEY).order_by(_O.seq).limit(bindparam("most"))
 _OUTPUT_SIZE: Final = select(func.coalesce(func.sum(func.length(_O.data)), 0)).where(_O.task_id == _KEY)
-_CURRENT: Final = select(*SHOWN).where(T.status == RUNNING, T.summary == 0, T.zone_name.is_not(None)).order_by(T.seq)
+_CURRENT: Final = select(*SHOWN).where(OPEN, T.status == RUNNING, T.summary == 0, T.zone_name.is_not(None))
 _PARENT: Final = tables.tasks.alias("parent")
 _IDS: Final[BindParameter[str]] = bindparam("ids", expanding=True)
 _FORGET: Final = (
