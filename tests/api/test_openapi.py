@@ -164,9 +164,7 @@ async def test_health_says_what_is_wrong(api: Api) -> None:
     """503 with the check that failed, 200 when all is well."""
     client = await api.client(None)
     assert (await client.get("/health")).status_code == 200
-    api.services.system.working = lambda: False
+    api.services.database.close()
     answer = await client.get("/health")
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"database": "ok", "tasks": "the task engine has stopped"}
-    api.services.database.close()
-    assert "closed" in (await client.get("/health")).json()["checks"]["database"]
+    assert "closed" in answer.json()["checks"]["database"]

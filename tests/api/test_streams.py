@@ -20,6 +20,8 @@ from wsproto.events import AcceptConnection, CloseConnection, RejectConnection, 
 
 from zoneweaver import settings
 from zoneweaver.api import server, streams
+from zoneweaver.api.app import App
+from zoneweaver.api.route import Call, Route, Stream
 from zoneweaver.domain.keys import Scope
 from zoneweaver.testing.waiting import until
 
@@ -232,21 +234,33 @@ async def test_a_position_that_was_never_given_out_is_400(served: Served) -> Non
         assert answer.status_code == 400
 
 
-async def test_silence_is_broken_by_comments() -> None:
+async def test_silence_is_broken_by_comments(api: Api) -> None:
     """Nothing for a while: a comment, so that nobody takes the other for gone; then what comes, comes."""
-    go_on = anyio.Event()
+    go_on, sent = anyio.Event(), []
 
-    async def frames() -> AsyncIterator[bytes]:
+    async def frames() -> AsyncGenerator[bytes, None]:
+        yield streams.OPENING
         await go_on.wait()
         yield b"data: 1\n\n"
 
-    with anyio.fail_after(DEADLINE):
-        async with aclosing(streams.with_heartbeat(frames(), seconds=0.01)) as chunks:
-            assert await anext(chunks) == streams.OPENING
-            assert await anext(chunks) == streams.ALIVE
+    async def listen(_: Call) -> Stream:
+        return streams.event_stream(frames, silence=0.01)
+
+    async def receive() -> dict[str, Any]:
+        await anyio.sleep_forever()
+        return {}
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+        if sent[-2:] == [streams.ALIVE, streams.ALIVE]:
             go_on.set()
-            rest = [chunk async for chunk in chunks if chunk != streams.ALIVE]
-    assert rest == [b"data: 1\n\n"]
+
+    route = Route(method="GET", path="/listen", summary="Listen", handler=listen, tag="streams", scope=None)
+    scope = {"type": "http", "method": "GET", "path": "/listen", "query_string": b"", "headers": []}
+    with anyio.fail_after(DEADLINE):
+        await App(api.services, [route])(scope, receive, send)
+    assert sent[1] == streams.OPENING
+    assert [chunk for chunk in sent if chunk not in {streams.OPENING, streams.ALIVE}] == [b"", b"data: 1\n\n", b""]
 
 
 @asynccontextmanager

@@ -8,9 +8,9 @@ import json
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextlib import aclosing
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import anyio
 import structlog
@@ -280,18 +280,31 @@ async def _stream(answer: Stream, receive: Receive, send: Send, *, head: bool, r
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     if not head:
+        spoken = anyio.current_time()
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            group.cancel_scope.cancel()
+
+        async def live() -> None:
+            while True:
+                await anyio.sleep_until(spoken + answer.silence)
+                await say(answer.alive if anyio.current_time() >= spoken + answer.silence else b"")
+
+        async def say(chunk: bytes) -> None:
+            nonlocal spoken
+            if chunk:
+                spoken = anyio.current_time()
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
         try:
             async with anyio.create_task_group() as group:
-
-                async def watch() -> None:
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
-                    group.cancel_scope.cancel()
-
                 group.start_soon(watch)
-                async with aclosing(cast("Any", answer.chunks())) as chunks:
-                    async for chunk in cast("AsyncIterator[bytes]", chunks):
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                group.start_soon(live)
+                async with aclosing(answer.chunks()) as chunks:
+                    async for chunk in chunks:
+                        await say(chunk)
                 group.cancel_scope.cancel()
         except Exception:
             log.exception("a stream broke")  # it ends here; the client comes back with the last id it saw

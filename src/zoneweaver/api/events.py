@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from pydantic import Field
 
 from zoneweaver.api.route import Call, Route, Stream
-from zoneweaver.api.streams import with_heartbeat
+from zoneweaver.api.streams import OPENING, event_stream
 from zoneweaver.api.wire import Query
 from zoneweaver.domain.errors import Invalid
 from zoneweaver.domain.keys import Scope
@@ -41,12 +41,13 @@ async def listen(call: Call) -> Stream:
     events, after = call.services.tasks.events, call.header(b"last-event-id")
     call.services.tasks.check_room()
 
-    async def frames() -> AsyncIterator[bytes]:
+    async def frames() -> AsyncGenerator[bytes, None]:
         with events.subscribe(topics, after_id=after) as subscription:
-            async for happened in subscription:
-                yield happened.frame
+            yield OPENING
+            while happened := await subscription.batch():
+                yield b"".join(event.frame for event in happened)
 
-    return Stream(chunks=lambda: with_heartbeat(frames()))
+    return event_stream(frames)
 
 
 ROUTES: Final = (

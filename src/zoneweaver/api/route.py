@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -41,7 +41,10 @@ class Answer:
 class Stream:
     """An answer that goes on: chunks are sent as they come; the iterator is closed when the client leaves."""
 
-    chunks: Callable[[], AsyncIterator[bytes]]
+    chunks: Callable[[], AsyncGenerator[bytes, None]]
+    alive: bytes
+    """Sent after each `silence` seconds without a chunk, so that neither side takes the other for gone."""
+    silence: float
     media_type: str = "text/event-stream"
     headers: tuple[tuple[str, str], ...] = (("cache-control", "no-store"), ("x-accel-buffering", "no"))
 

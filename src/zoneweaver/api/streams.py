@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Final
 
-import anyio
-
-from zoneweaver.api.route import to_json
+from zoneweaver.api.route import Stream, to_json
 
 HEARTBEAT_SECONDS: Final = 15.0
-"""Silence after which a comment is sent, so that neither side takes the other for gone."""
 
 OPENING: Final = b": zoneweaver\nretry: 2000\n\n"
 """Sent at once, so that the client knows that it is connected; it comes back 2 s after a break."""
@@ -24,29 +21,6 @@ def event(kind: str, data: Mapping[str, Any], position: str | None = None) -> by
     return head + f"event: {kind}\ndata: ".encode() + to_json(data) + b"\n\n"
 
 
-async def with_heartbeat(
-    frames: AsyncIterator[bytes], *, seconds: float = HEARTBEAT_SECONDS
-) -> AsyncGenerator[bytes, None]:
-    """Yield the opening, then the frames, and a comment after each silence; frames that are ready go together."""
-    send, receive = anyio.create_memory_object_stream[bytes](256)
-
-    async def pump() -> None:
-        async with send:
-            async for frame in frames:
-                await send.send(frame)
-
-    yield OPENING
-    async with anyio.create_task_group() as group, receive:
-        group.start_soon(pump)
-        try:
-            while True:
-                waiting = [ALIVE]
-                with anyio.move_on_after(seconds):
-                    waiting = [await receive.receive()]
-                while receive.statistics().current_buffer_used:
-                    waiting.append(receive.receive_nowait())
-                yield b"".join(waiting)
-        except anyio.EndOfStream:
-            pass
-        finally:
-            group.cancel_scope.cancel()
+def event_stream(chunks: Callable[[], AsyncGenerator[bytes, None]], *, silence: float = HEARTBEAT_SECONDS) -> Stream:
+    """Return the answer that sends these frames; the first of them should be `OPENING`."""
+    return Stream(chunks=chunks, alive=ALIVE, silence=silence)

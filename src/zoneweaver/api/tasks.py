@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import anyio
 from pydantic import Field
 
 from zoneweaver.api.route import Answer, Call, Route, Stream
 from zoneweaver.api.sockets import Socket
-from zoneweaver.api.streams import event, with_heartbeat
+from zoneweaver.api.streams import OPENING, event, event_stream
 from zoneweaver.api.wire import Instant, Page, Shown
 from zoneweaver.domain.errors import NotFound
 from zoneweaver.domain.keys import Scope
@@ -227,12 +227,13 @@ async def stream(call: Call) -> Stream:
     tasks, task_id, after = call.services.tasks, _id(call), call.header(b"last-event-id")
     await tasks.check_follow(task_id, after)
 
-    async def frames() -> AsyncIterator[bytes]:
-        async with aclosing(cast("Any", tasks.follow(task_id, after))) as moments:
+    async def frames() -> AsyncGenerator[bytes, None]:
+        yield OPENING
+        async with aclosing(tasks.follow(task_id, after)) as moments:
             async for moment in moments:
                 yield event(moment.kind, moment.data, moment.position)
 
-    return Stream(chunks=lambda: with_heartbeat(frames()))
+    return event_stream(frames)
 
 
 async def socket(opened: Socket) -> None:
@@ -248,7 +249,7 @@ async def socket(opened: Socket) -> None:
             group.cancel_scope.cancel()
 
         group.start_soon(watch)
-        async with aclosing(cast("Any", tasks.follow(task_id))) as moments:
+        async with aclosing(tasks.follow(task_id)) as moments:
             async for moment in moments:
                 await opened.say({"type": moment.kind, **moment.data})
         await opened.close()

@@ -37,8 +37,6 @@ class System:
     database: Database
     keys: Keys
     host: Rooted
-    working: Callable[[], bool] = lambda: True
-    """Whether the task engine works."""
     clock: Callable[[], float] = time.monotonic
     _started: float = field(default_factory=time.monotonic)
 
@@ -50,7 +48,6 @@ class System:
             checks["database"] = "ok"
         except AgentError as error:
             checks["database"] = error.message
-        checks["tasks"] = "ok" if self.working() else "the task engine has stopped"
         well = all(word == "ok" for word in checks.values())
         return well, {
             "status": "ok" if well else "unavailable",

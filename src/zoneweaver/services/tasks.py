@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -141,7 +141,7 @@ class Tasks:
         self.check_room()
         await self.database.read(lambda c: queue.get(c, task_id))
 
-    async def follow(self, task_id: str, after: str | None = None) -> AsyncIterator[Moment]:
+    async def follow(self, task_id: str, after: str | None = None) -> AsyncGenerator[Moment, None]:
         """Yield a task's row, its output so far, and then everything as it happens, until it has ended.
 
         `after` is the position of the last output that was seen.

@@ -25,8 +25,8 @@ class Tickets:
     def issue(self, key: ApiKey, path: str) -> str:
         """Return a ticket for this path, with the reach of this key. Raises TooMany."""
         now = self.clock()
-        for ticket in [ticket for ticket, (_, _, until) in self._out.items() if until < now]:
-            del self._out[ticket]
+        while self._out and (oldest := next(iter(self._out))) and self._out[oldest][2] < now:
+            del self._out[oldest]
         if len(self._out) >= MOST:
             raise TooMany("Too many tickets are out; use those first")
         ticket = "zt_" + secrets.token_urlsafe(32)
