@@ -20,7 +20,7 @@ from zoneweaver.domain.tasks import Kind, NewTask, Status, Task
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
 from zoneweaver.store.transaction import Note
-from zoneweaver.tasks import history, queue
+from zoneweaver.tasks import history, queue, statements
 from zoneweaver.tasks.queue import Line, LostTask, Progress
 from zoneweaver.tasks.saga import Entry, Event
 
@@ -394,7 +394,7 @@ def test_the_claim_uses_its_index(sqlite_url: str, tmp_path: Path) -> None:
     """The claim walks through the index of what can run, and looks up zones by index: finished tasks cost nothing."""
     database = Database.open(sqlite_url, Seal.load(tmp_path))
 
-    query = queue._NEXT.params(kinds=["demo"])
+    query = statements.NEXT.params(kinds=["demo"])
     statement = query.compile(database._read_engine, compile_kwargs={"literal_binds": True}).string
     plan = database.read_now(
         lambda c: "\n".join(row.detail for row in c.execute(text(f"EXPLAIN QUERY PLAN {statement}")))

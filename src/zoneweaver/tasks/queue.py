@@ -12,27 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import (
-    BindParameter,
-    Connection,
-    and_,
-    bindparam,
-    delete,
-    exists,
-    func,
-    insert,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection
 
 from zoneweaver.domain.errors import AgentError, Conflict, Invalid, NotFound
 from zoneweaver.domain.tasks import PRIORITIES, NewTask, Status, Task
-from zoneweaver.store import tables, transaction
+from zoneweaver.store import transaction
 from zoneweaver.store.seal import Seal
 from zoneweaver.store.transaction import Note
-from zoneweaver.tasks.rows import NO, OPEN, PENDING, RUNNING, SHOWN, YES, T, changed, changed_note, task_of
+from zoneweaver.tasks import statements as sql
+from zoneweaver.tasks.rows import changed, changed_note, task_of
 from zoneweaver.tasks.saga import Entry
 
 DEPENDENCY_FAILED: Final = "Dependency failed"
@@ -75,143 +63,9 @@ class Progress:
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
-_KEY: Final[BindParameter[str]] = bindparam("key")
-_RUNNER: Final = tables.tasks.alias("runner")
-
-_GET: Final = select(*SHOWN, T.summary).where(T.id == _KEY)
-_INSERT: Final = insert(tables.tasks).returning(*SHOWN)
-_BECOME_PARENT: Final = (
-    update(tables.tasks).where(T.id == _KEY, T.status == PENDING, T.summary == NO).values(summary=YES)
-)
-_ACTIVE: Final = select(*SHOWN).where(T.zone_name == bindparam("zone"), OPEN, T.summary == NO).order_by(T.seq)
-_NEXT: Final = (
-    select(T.seq)
-    .where(
-        T.status == PENDING,
-        T.ready == YES,
-        T.summary == NO,
-        T.operation.in_(bindparam("kinds", expanding=True)),
-        or_(
-            T.zone_name.is_(None),
-            ~exists().where(
-                and_(_RUNNER.c.zone_name == T.zone_name, _RUNNER.c.status == RUNNING, _RUNNER.c.summary == NO)
-            ),
-        ),
-    )
-    .order_by(T.priority.desc(), T.seq)
-    .limit(literal_column("1"))
-)
-_CLAIM: Final = (
-    update(tables.tasks)
-    .where(T.seq == bindparam("number"), T.status == PENDING)
-    .values(
-        status=Status.RUNNING.value,
-        owner=bindparam("who"),
-        attempt=T.attempt + 1,
-        started_at=bindparam("moment"),
-        updated_at=bindparam("moment"),
-    )
-    .returning(*SHOWN, T.params, T.attempt)
-)
-_TAKE_OVER: Final = (
-    update(tables.tasks)
-    .where(T.status == RUNNING, T.summary == NO, T.owner != bindparam("who"))
-    .values(owner=bindparam("who"), attempt=T.attempt + 1)
-    .returning(T.seq, *SHOWN, T.params, T.attempt)
-)
-_TAKE_OVER_FROM: Final = _TAKE_OVER.where(T.owner.in_(bindparam("dead", expanding=True)))
-_RESUME: Final = (
-    update(tables.tasks)
-    .where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
-    .values(attempt=T.attempt + 1)
-    .returning(*SHOWN, T.params, T.attempt)
-)
-_TOUCH: Final = (
-    update(tables.tasks)
-    .where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
-    .values(updated_at=bindparam("moment"))
-    .returning(*SHOWN)
-)
-_PROGRESS: Final = _TOUCH.values(progress_percent=bindparam("percent"), progress_info=bindparam("info"))
-_HELD: Final = select(T.cancel_requested).where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
-_FINISH: Final = (
-    update(tables.tasks)
-    .where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
-    .values(
-        status=bindparam("new_status"),
-        owner=None,
-        error_message=bindparam("error"),
-        error_code=bindparam("code"),
-        completed_at=bindparam("moment"),
-        updated_at=bindparam("moment"),
-        progress_percent=bindparam("percent"),
-        progress_info=bindparam("info"),
-    )
-    .returning(*SHOWN, T.summary)
-)
-_END_PENDING: Final = (
-    update(tables.tasks)
-    .where(T.id == _KEY, T.status == PENDING)
-    .values(
-        status=Status.CANCELLED.value,
-        error_message=bindparam("error"),
-        error_code=bindparam("code"),
-        completed_at=bindparam("moment"),
-        updated_at=bindparam("moment"),
-    )
-    .returning(*SHOWN)
-)
-_ASK_TO_CANCEL: Final = (
-    update(tables.tasks)
-    .where(T.id == _KEY, OPEN)
-    .values(cancel_requested=YES, updated_at=bindparam("moment"))
-    .returning(*SHOWN)
-)
-_READY: Final = (
-    update(tables.tasks)
-    .where(T.depends_on == _KEY, T.status == PENDING, T.ready == NO)
-    .values(ready=YES, updated_at=bindparam("moment"))
-    .returning(*SHOWN)
-)
-_DEPENDANTS: Final = select(T.id, T.summary).where(T.depends_on == _KEY, T.status == PENDING).order_by(T.seq)
-_CHILDREN: Final = select(T.id).where(T.parent_task_id == _KEY, OPEN).order_by(T.seq.desc())
-_SUM: Final = (
-    select(T.status, func.count(), func.sum(T.progress_percent)).where(T.parent_task_id == _KEY).group_by(T.status)
-)
-_SUMMED: Final = (
-    update(tables.tasks)
-    .where(T.id == _KEY, T.summary == YES)
-    .values(
-        status=bindparam("new_status"),
-        progress_percent=bindparam("percent"),
-        error_message=bindparam("error"),
-        started_at=func.coalesce(T.started_at, bindparam("started", type_=T.started_at.type)),
-        completed_at=bindparam("completed"),
-        updated_at=bindparam("moment"),
-    )
-    .returning(*SHOWN, T.summary)
-)
-_STEP: Final = insert(tables.task_steps)
-_OUTPUT: Final = insert(tables.task_output)
-_COPY: Final = select(tables.tasks).where(T.id == _KEY)
-_FOLLOWERS: Final = (
-    select(T.id)
-    .where(T.depends_on == _KEY, T.status == Status.CANCELLED.value, T.error_code == "dependency_failed")
-    .order_by(T.seq)
-)
-_PARTS: Final = select(T.id).where(T.parent_task_id == _KEY, T.status != Status.COMPLETED.value).order_by(T.seq)
-
-_O: Final = tables.owners.c
-_BEAT: Final = update(tables.owners).where(_O.id == _KEY).values(beat=_O.beat + 1)
-_BORN: Final = insert(tables.owners)
-_BEATS: Final = select(_O.id, _O.beat)
-_HOLDERS: Final = select(T.owner).where(T.status == RUNNING, T.summary == NO).distinct()
-_BURY: Final = delete(tables.owners).where(_O.id == _KEY)
-
-
 def find(c: Connection, task_id: str) -> Task | None:
     """Return the task, or None."""
-    row = c.execute(_GET, {"key": task_id}).mappings().one_or_none()
+    row = c.execute(sql.GET, {"key": task_id}).mappings().one_or_none()
     return None if row is None else task_of(row)
 
 
@@ -222,7 +76,7 @@ def get(c: Connection, task_id: str) -> Task:
 
 def active(c: Connection, zone_name: str) -> tuple[Task, ...]:
     """Return what is pending or running for a zone, in the order in which it came."""
-    return tuple(task_of(row) for row in c.execute(_ACTIVE, {"zone": zone_name}).mappings())
+    return tuple(task_of(row) for row in c.execute(sql.ACTIVE, {"zone": zone_name}).mappings())
 
 
 def enqueue(c: Connection, new: NewTask) -> Task:
@@ -239,7 +93,7 @@ def enqueue(c: Connection, new: NewTask) -> Task:
         ready = dependency.status is Status.COMPLETED
         doomed = dependency.status.terminal and not ready
     if new.parent_task_id is not None:
-        c.execute(_BECOME_PARENT, {"key": new.parent_task_id})
+        c.execute(sql.BECOME_PARENT, {"key": new.parent_task_id})
         if find(c, new.parent_task_id) is None:
             raise Invalid(f"Task {new.parent_task_id} is unknown", field="parent_task_id")
     moment = transaction.now(c)
@@ -259,7 +113,7 @@ def enqueue(c: Connection, new: NewTask) -> Task:
         "created_at": moment,
         "updated_at": moment,
     }
-    task = changed(c, c.execute(_INSERT, row).mappings().one())
+    task = changed(c, c.execute(sql.INSERT, row).mappings().one())
     return _end_pending(c, task.id, DEPENDENCY_FAILED, "dependency_failed") if doomed else task
 
 
@@ -267,11 +121,11 @@ def claim(c: Connection, owner: str, *, kinds: Sequence[str], limit: int = 1) ->
     """Take up to `limit` tasks that may run now and make them running, the most urgent first."""
     claimed: list[Claimed] = []
     while len(claimed) < limit:
-        number = c.execute(_NEXT, {"kinds": list(kinds)}).scalar_one_or_none()
+        number = c.execute(sql.NEXT, {"kinds": list(kinds)}).scalar_one_or_none()
         if number is None:
             break
         values = {"number": number, "who": owner, "moment": transaction.now(c)}
-        claimed.append(_claimed(c, c.execute(_CLAIM, values).mappings().one()))
+        claimed.append(_claimed(c, c.execute(sql.CLAIM, values).mappings().one()))
     return claimed
 
 
@@ -280,15 +134,15 @@ def take_over(c: Connection, owner: str, *, dead: Sequence[str] | None = None) -
     values: dict[str, Any] = {"who": owner}
     if dead is not None:
         values["dead"] = list(dead)
-    rows = c.execute(_TAKE_OVER if dead is None else _TAKE_OVER_FROM, values).mappings().all()
+    rows = c.execute(sql.TAKE_OVER if dead is None else sql.TAKE_OVER_FROM, values).mappings().all()
     for buried in dead or ():
-        c.execute(_BURY, {"key": buried})
+        c.execute(sql.BURY, {"key": buried})
     return [_claimed(c, row) for row in sorted(rows, key=lambda row: row["seq"])]
 
 
 def resume(c: Connection, task_id: str, owner: str) -> Claimed:
     """Take up a task of our own again that was set aside. Raises LostTask."""
-    row = c.execute(_RESUME, {"key": task_id, "who": owner}).mappings().one_or_none()
+    row = c.execute(sql.RESUME, {"key": task_id, "who": owner}).mappings().one_or_none()
     if row is None:
         raise LostTask(f"Task {task_id} is no longer run by this agent")
     return _claimed(c, row)
@@ -300,15 +154,15 @@ def beat(c: Connection, owner: str) -> dict[str, int]:
     Whoever sees a count stand still for longer than a lease, by a clock that only runs forwards, knows that its owner
     is dead; moments are never compared between hosts.
     """
-    if c.execute(_BEAT, {"key": owner}).rowcount == 0:
-        c.execute(_BORN, {"id": owner, "beat": 1})
-    beats = {row.id: row.beat for row in c.execute(_BEATS)}
-    return {holder: beats.get(holder, 0) for holder in c.execute(_HOLDERS).scalars() if holder is not None}
+    if c.execute(sql.BEAT, {"key": owner}).rowcount == 0:
+        c.execute(sql.BORN, {"id": owner, "beat": 1})
+    beats = {row.id: row.beat for row in c.execute(sql.BEATS)}
+    return {holder: beats.get(holder, 0) for holder in c.execute(sql.HOLDERS).scalars() if holder is not None}
 
 
 def bury(c: Connection, owner: str) -> None:
     """Forget an owner that has ended in good order."""
-    c.execute(_BURY, {"key": owner})
+    c.execute(sql.BURY, {"key": owner})
 
 
 def record(
@@ -327,12 +181,14 @@ def record(
     """
     moment = transaction.now(c)
     if not progress:
-        cancelled = c.execute(_HELD, {"key": task_id, "who": owner}).scalar_one_or_none()
+        cancelled = c.execute(sql.HELD, {"key": task_id, "who": owner}).scalar_one_or_none()
         if cancelled is None:
             raise LostTask(f"Task {task_id} is no longer run by this agent")
     else:
-        values = {"percent": progress[-1].percent, "info": transaction.plain(progress[-1].info)}
-        row = c.execute(_PROGRESS, {"key": task_id, "who": owner, "moment": moment, **values}).mappings().one_or_none()
+        values: dict[str, Any] = {"percent": progress[-1].percent, "info": transaction.plain(progress[-1].info)}
+        row = (
+            c.execute(sql.PROGRESS, {"key": task_id, "who": owner, "moment": moment, **values}).mappings().one_or_none()
+        )
         if row is None:
             raise LostTask(f"Task {task_id} is no longer run by this agent")
         task = task_of(row)
@@ -343,7 +199,7 @@ def record(
     if entries:
         sealed = transaction.seal(c)
         c.execute(
-            _STEP,
+            sql.STEP,
             [
                 {
                     "task_id": task_id,
@@ -357,7 +213,7 @@ def record(
         )
     if lines:
         c.execute(
-            _OUTPUT,
+            sql.OUTPUT,
             [{"task_id": task_id, "stream": line.stream, "data": line.data, "at": moment} for line in lines],
         )
         for line in lines:
@@ -379,7 +235,7 @@ def finish(
     """End a running task, and settle what waits for it. Raises LostTask."""
     values: dict[str, Any] = {"key": task_id, "who": owner, "new_status": status.value, "error": error, "code": code}
     values |= {"percent": progress.percent, "info": transaction.plain(progress.info), "moment": transaction.now(c)}
-    row = c.execute(_FINISH, values).mappings().one_or_none()
+    row = c.execute(sql.FINISH, values).mappings().one_or_none()
     if row is None:
         raise LostTask(f"Task {task_id} is no longer run by this agent")
     task = changed(c, row)
@@ -398,12 +254,12 @@ def cancel(c: Connection, task_id: str, *, by: str | None = None) -> Task:
     if task.status.terminal:
         raise Conflict(f"Task is already {task.status.value}", code="task_ended", details={"status": task.status.value})
     if row["summary"]:
-        changed(c, c.execute(_ASK_TO_CANCEL, {"key": task_id, "moment": transaction.now(c)}).mappings().one())
+        changed(c, c.execute(sql.ASK_TO_CANCEL, {"key": task_id, "moment": transaction.now(c)}).mappings().one())
         _cancel_children(c, task_id, by)
         return get(c, task_id)
     if task.status is Status.PENDING:
         return _end_pending(c, task_id, _said_cancelled(by), "cancelled")
-    return changed(c, c.execute(_ASK_TO_CANCEL, {"key": task_id, "moment": transaction.now(c)}).mappings().one())
+    return changed(c, c.execute(sql.ASK_TO_CANCEL, {"key": task_id, "moment": transaction.now(c)}).mappings().one())
 
 
 def retry(
@@ -423,15 +279,15 @@ def retry(
         )
     old_ids = [task_id]
     if row["summary"]:
-        old_ids += c.execute(_PARTS, {"key": task_id}).scalars()
+        old_ids += c.execute(sql.PARTS, {"key": task_id}).scalars()
     for old in old_ids:
-        old_ids += [found for found in c.execute(_FOLLOWERS, {"key": old}).scalars() if found not in old_ids]
+        old_ids += [found for found in c.execute(sql.FOLLOWERS, {"key": old}).scalars() if found not in old_ids]
     renamed: dict[str, str] = {}
     return tuple(_copy(c, old, renamed, created_by, new_id()) for old in old_ids)
 
 
 def _copy(c: Connection, old_id: str, renamed: dict[str, str], created_by: str, new_id: str) -> Task:
-    old = c.execute(_COPY, {"key": old_id}).mappings().one()
+    old = c.execute(sql.COPY, {"key": old_id}).mappings().one()
     renamed[old_id] = new_id
     moment = transaction.now(c)
     depends_on = renamed.get(old["depends_on"], old["depends_on"])
@@ -449,11 +305,11 @@ def _copy(c: Connection, old_id: str, renamed: dict[str, str], created_by: str, 
         "created_at": moment,
         "updated_at": moment,
     }
-    return changed(c, c.execute(_INSERT, kept | fresh).mappings().one())
+    return changed(c, c.execute(sql.INSERT, kept | fresh).mappings().one())
 
 
 def _row(c: Connection, task_id: str) -> Mapping[Any, Any]:
-    row = c.execute(_GET, {"key": task_id}).mappings().one_or_none()
+    row = c.execute(sql.GET, {"key": task_id}).mappings().one_or_none()
     if row is None:
         raise NotFound("Task not found", details={"task_id": task_id})
     return row
@@ -472,13 +328,13 @@ def _said_cancelled(by: str | None) -> str:
 
 def _end_pending(c: Connection, task_id: str, error: str, code: str) -> Task:
     values = {"key": task_id, "error": error, "code": code, "moment": transaction.now(c)}
-    task = changed(c, c.execute(_END_PENDING, values).mappings().one())
+    task = changed(c, c.execute(sql.END_PENDING, values).mappings().one())
     _settle(c, task)
     return task
 
 
 def _cancel_children(c: Connection, parent_id: str, by: str | None) -> None:
-    for child in list(c.execute(_CHILDREN, {"key": parent_id}).scalars()):
+    for child in list(c.execute(sql.CHILDREN, {"key": parent_id}).scalars()):
         if not get(c, child).status.terminal:  # a sibling's end may have ended it
             cancel(c, child, by=by)
 
@@ -486,10 +342,10 @@ def _cancel_children(c: Connection, parent_id: str, by: str | None) -> None:
 def _settle(c: Connection, task: Task) -> None:
     """After a task has ended: let its dependants go on or end them, and sum up its parent."""
     if task.status is Status.COMPLETED:
-        for row in c.execute(_READY, {"key": task.id, "moment": transaction.now(c)}).mappings().all():
+        for row in c.execute(sql.READY, {"key": task.id, "moment": transaction.now(c)}).mappings().all():
             changed(c, row)
     else:
-        for dependant, summary in c.execute(_DEPENDANTS, {"key": task.id}).all():
+        for dependant, summary in c.execute(sql.DEPENDANTS, {"key": task.id}).all():
             if summary:
                 _cancel_children(c, dependant, None)
             else:
@@ -506,7 +362,7 @@ def _sum_up(c: Connection, parent_id: str) -> None:
         return
     counts: dict[Status, int] = {}
     progress = 0
-    for status, count, percent in c.execute(_SUM, {"key": parent_id}):
+    for status, count, percent in c.execute(sql.SUM, {"key": parent_id}):
         counts[Status(status)] = count
         progress += 100 * count if Status(status) is Status.COMPLETED else int(percent)
     status = summed(counts)
@@ -523,7 +379,7 @@ def _sum_up(c: Connection, parent_id: str) -> None:
         "completed": moment if status.terminal else None,
         "moment": moment,
     }
-    parent = changed(c, c.execute(_SUMMED, values).mappings().one())
+    parent = changed(c, c.execute(sql.SUMMED, values).mappings().one())
     if parent.status.terminal:
         _settle(c, parent)
     elif parent.parent_task_id is not None:
