@@ -114,4 +114,4 @@ class Task:
 
 def stamp(moment: datetime | None) -> str | None:
     """Write a moment as ISO 8601 UTC with microseconds and a Z, so that text order is time order."""
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return None if moment is None else moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -124,16 +124,19 @@ class Writer:
             _still_open(c)
 
     def _carry_out(self, c: Connection, job: Job) -> None:
+        # Said by hand: begin_nested() compiles a statement with a name of its own for each savepoint.
         notes = transaction.facts(c).notes = []
+        c.exec_driver_sql("SAVEPOINT job")
         try:
-            with c.begin_nested():
-                job.result = job.fn(c)
+            job.result = job.fn(c)
         except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
             job.error = translated(error)
             if isinstance(error, SQLAlchemyError):
                 _still_open(c)
+            c.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
         else:
             job.notes = notes
+        c.exec_driver_sql("RELEASE SAVEPOINT job")
 
     def _drop(self) -> None:
         """Forget a connection of which we no longer know the state; the next transaction makes a new one."""
