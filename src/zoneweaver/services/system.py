@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from zoneweaver import __version__
 from zoneweaver.domain.errors import AgentError
@@ -19,6 +19,7 @@ from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import release
 from zoneweaver.host.zonexml import Rooted
 from zoneweaver.services.keys import Keys
+from zoneweaver.store import keys as stored
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
 
@@ -26,8 +27,6 @@ NAME: Final = "zoneweaver-agent"
 
 FEATURES: Final = ("zones", "zfs", "vnics", "tasks", "events", "dry-run", "metrics")
 """What really works here; clients show what they find in this list."""
-
-ONE: Final = text("SELECT 1")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -44,7 +43,7 @@ class System:
         """Say whether the agent can do its work, and what it is that it cannot do."""
         checks: dict[str, str] = {}
         try:
-            await self.database.read(lambda c: c.execute(ONE).scalar_one())
+            await self.database.read(stored.count)
             checks["database"] = "ok"
         except AgentError as error:
             checks["database"] = error.message
