@@ -71,9 +71,8 @@ def create(
     cdrom
         Path of an ISO image on the host; may be repeated.
     nics
-        A network card: VNIC@LINK[,vlan=ID][,mac=ADDRESS][,address=ADDRESS/PREFIX][,router=ADDRESS], such
-        as vnic0@igb0. Without @LINK
-        the VNIC must exist; may be repeated.
+        A network card, such as vnic0@igb0: VNIC@LINK[,vlan=ID][,mac=ADDRESS][,address=ADDRESS/PREFIX][,router=ADDRESS].
+        Without @LINK the VNIC must exist; may be repeated.
     from_file
         JSON or YAML file with the API's body; what is given on the command line is added to it.
     start

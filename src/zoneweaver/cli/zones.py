@@ -11,13 +11,25 @@ from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import DEFAULTS, Connection
 
 app: Final = App(name="zones", help="Create, change, start, stop and delete zones.", default_parameter=PARAMETERS)
-for _path, _name in {
-    "zone_create:create": "create",
-    "zone_modify:modify": "modify",
-    "zone_delete:delete": "delete",
-    "zone_delete:forget": "forget",
-}.items():
-    app.command(f"zoneweaver.cli.{_path}", name=_name)
+for _path, _name, _help in (
+    ("zone_create:create", "create", "Create a zone. When anything fails on the way, the host is left as it was."),
+    (
+        "zone_modify:modify",
+        "modify",
+        "Change a zone. A running zone goes on as it is, and is changed when it boots next.",
+    ),
+    (
+        "zone_delete:delete",
+        "delete",
+        "Delete a zone; a running one is halted first. Its datasets are kept, unless they are to be destroyed too.",
+    ),
+    (
+        "zone_delete:forget",
+        "forget",
+        "Forget a zone that the host no longer has: only the agent's record of it is removed.",
+    ),
+):
+    app.command(f"zoneweaver.cli.{_path}", name=_name, help=_help)
 
 Wait = Annotated[bool, Parameter(name=["--wait", "-w"])]
 
