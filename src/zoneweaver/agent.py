@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import gc
 import os
@@ -68,8 +67,22 @@ def run(settings: Settings, *, ready: Callable[[Ready], None] | None = None) -> 
         if ready is not None:
             ready(facts)
 
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         anyio.run(_run, settings, answering)
+    except KeyboardInterrupt:
+        pass
+    except BaseExceptionGroup as several:
+        found = _only(several)
+        if found is None:
+            raise
+        raise found from found.__cause__
+
+
+def _only(several: BaseException) -> AgentError | None:
+    """Return what the agent could not do, out of the task groups that it passed through; None if there is more."""
+    while isinstance(several, BaseExceptionGroup) and len(several.exceptions) == 1:
+        several = several.exceptions[0]
+    return several if isinstance(several, AgentError) else None
 
 
 async def _run(settings: Settings, ready: Callable[[Ready], None]) -> None:

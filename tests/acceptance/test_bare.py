@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
-from tests.acceptance.agents import Agent
+from tests.acceptance.agents import SECONDS, Agent
 
 pytestmark = pytest.mark.slow
 
@@ -56,3 +58,27 @@ def test_commands_say_it_too(bare: Agent) -> None:
     assert ran.returncode == 1
     assert "Image /iso/none.iso does not exist on the host" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({}, "Another agent (process "),
+        ({"ZONEWEAVER_HOME": "elsewhere"}, "Address already in use"),
+    ],
+)
+def test_a_second_agent_is_told_why_not(bare: Agent, environ: dict[str, str], sentence: str) -> None:
+    """A state folder or a port that is taken ends the second agent with one sentence, and leaves the first alone."""
+    given = {name: str(bare.home.parent / value) for name, value in environ.items()}
+    ran = subprocess.run(
+        [sys.executable, "-m", "zoneweaver", "serve", "--bind-address", "127.0.0.1"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**bare.environment, **given},
+        timeout=SECONDS,
+    )
+    assert ran.returncode in {1, 3}
+    assert sentence in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert bare.client.get("/health").status_code == 200

@@ -14,6 +14,11 @@ function element(name, attributes, ...children) {
   return made;
 }
 
+// Text of the description, with what stands in backquotes as code.
+function prose(text) {
+  return (text || "").split("`").map((part, number) => (number % 2 ? element("code", {}, part) : part));
+}
+
 function resolved(spec, schema) {
   let found = schema || {};
   while (found.$ref) found = spec.components.schemas[found.$ref.split("/").pop()];
@@ -43,7 +48,7 @@ function fields(spec, schema, shown = new Set()) {
     element("tr", {},
       element("td", { class: (model.required || []).includes(name) ? "required" : "" }, element("code", {}, name)),
       element("td", {}, element("code", {}, kind(spec, field))),
-      element("td", {}, field.description || resolved(spec, field).description || "",
+      element("td", {}, ...prose(field.description || resolved(spec, field).description),
         field.default !== undefined ? ` Default: ${JSON.stringify(field.default)}` : "")));
   const table = element("table", {}, element("tbody", {}, ...rows));
   const below = [];
@@ -108,14 +113,14 @@ function shownOperation(spec, method, path, operation) {
     element("span", { class: "summary" }, operation.summary)));
   box.addEventListener("toggle", () => {
     if (!box.open || box.children.length > 1) return;
-    const inside = element("div", {}, element("p", {}, operation.description || ""));
+    const inside = element("div", {}, element("p", {}, ...prose(operation.description)));
     if (operation.parameters) {
       inside.append(element("h3", {}, "Parameters"), element("table", {}, element("tbody", {},
         ...operation.parameters.map((one) => element("tr", {},
           element("td", { class: one.required ? "required" : "" }, element("code", {}, one.name)),
           element("td", {}, one.in),
           element("td", {}, element("code", {}, kind(spec, one.schema))),
-          element("td", {}, one.description || ""))))));
+          element("td", {}, ...prose(one.description)))))));
     }
     if (operation.requestBody) {
       const schema = operation.requestBody.content["application/json"].schema;
@@ -127,7 +132,7 @@ function shownOperation(spec, method, path, operation) {
     inside.append(element("h3", {}, "Answers"), element("table", {}, element("tbody", {},
       ...Object.entries(operation.responses).map(([status, one]) => element("tr", {},
         element("td", {}, element("code", {}, status)),
-        element("td", {}, one.description))))));
+        element("td", {}, ...prose(one.description)))))));
     const good = Object.entries(operation.responses).find(([status]) => status.startsWith("2"));
     const content = good && good[1].content && good[1].content["application/json"];
     if (content) inside.append(fields(spec, (content.schema.anyOf || [content.schema])[0]));
@@ -149,10 +154,10 @@ async function show() {
     return;
   }
   document.getElementById("title").textContent = `${spec.info.title} ${spec.info.version}`;
-  document.getElementById("about").textContent = spec.info.description;
+  document.getElementById("about").append(...prose(spec.info.description));
   routes.replaceChildren();
   for (const tag of spec.tags) {
-    const section = element("section", {}, element("h2", {}, tag.name), element("p", {}, tag.description));
+    const section = element("section", {}, element("h2", {}, tag.name), element("p", {}, ...prose(tag.description)));
     for (const [path, operations] of Object.entries(spec.paths)) {
       for (const method of METHODS) {
         const operation = operations[method];
