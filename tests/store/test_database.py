@@ -16,7 +16,7 @@ import anyio.lowlevel
 import pytest
 from sqlalchemy import Connection, text
 
-from zoneweaver.domain.errors import Conflict, Invalid, Unavailable
+from zoneweaver.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from zoneweaver.domain.keys import Scope
 from zoneweaver.store import database as module
 from zoneweaver.store import keys, transaction
@@ -119,6 +119,25 @@ async def test_a_read_cannot_write(database: Database) -> None:
     with pytest.raises(Exception, match=r"(?i)read.?only"):
         await database.read(_name_key("a"))
     assert await database.read(keys.count) == 0
+
+
+async def test_what_tells_of_no_change_can_be_quiet(database: Database) -> None:
+    """A quiet transaction counts as a change only when it tells of one."""
+    before = database.revision
+    await database.run(lambda c: None, quiet=True)
+    assert database.revision == before
+    await database.run(lambda c: transaction.tell(c, _note("a")), quiet=True)
+    assert database.revision > before
+
+
+@pytest.mark.parametrize("word", ["a\0b", "half \ud83d of a pair", "whole \U0001f600", ""])
+async def test_text_that_a_database_cannot_keep(database: Database, word: str) -> None:
+    """Such characters are replaced, on the way in and when something is looked for; everything else is kept."""
+    kept = word.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    key_id = await database.run(_name_key(word))
+    assert (await database.read(lambda c: keys.get(c, key_id))).name == kept
+    with pytest.raises(NotFound):
+        await database.read(lambda c: keys.get(c, word))
 
 
 async def test_a_cancelled_caller_does_not_interrupt_a_write(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from zoneweaver.host.command import Command
 from zoneweaver.store import database as database_module
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
+from zoneweaver.store.transaction import Note
 from zoneweaver.tasks import history, queue
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.engine import Engine
@@ -108,6 +110,61 @@ async def test_cancelling_a_running_task(database: Database, world: World, tmp_p
         task = await ended(database, "t")
     assert (task.status, task.error_message) == (Status.CANCELLED, "Cancelled")
     assert world.made == []
+
+
+async def test_cancelling_in_the_moment_of_the_claim(database: Database, world: World, tmp_path: Path) -> None:
+    """A cancellation that comes between the claim and the first step is not lost, even in a survey that never ends."""
+    asked: list[str] = []
+
+    def cancel_at_once(notes: Sequence[Note]) -> None:
+        for note in notes:
+            if note.kind == "task" and note.data["status"] == "running" and not asked:
+                asked.append(note.key)
+                group.start_soon(database.run, lambda c: queue.cancel(c, "t"))
+
+    async with anyio.create_task_group() as group:
+        database.listeners.append(cancel_at_once)
+        async with engine_for(database, world, tmp_path):
+            await put(database, "t", survey_waits=True)
+            assert (await ended(database, "t")).status is Status.CANCELLED
+
+
+async def test_odd_characters(database: Database, world: World, tmp_path: Path) -> None:
+    """Output and errors with characters that no database keeps do not hinder a task from ending."""
+
+    class Odd(Making):
+        def steps(self, ctx: Context, survey: object) -> list[Step[Context]]:
+            async def do(context: Context, outputs: Outputs) -> dict[str, str]:
+                await context.say("a\0b \ud83d")
+                await context.progress(5, "odd", word="\0")
+                raise RuntimeError("broke\0 \ud83d")
+
+            return [Step(name="odd", do=do)]
+
+    async with engine_for(database, world, tmp_path, operations={Kind.DEMO: Odd(world)}):
+        await put(database, "t", word="\0\ud83d")
+        task = await ended(database, "t")
+    assert (task.status, task.error_message) == (Status.FAILED, "RuntimeError: broke\ufffd ?")
+
+
+async def test_a_task_that_cannot_be_recorded_ends(database: Database, world: World, tmp_path: Path) -> None:
+    """What goes wrong in the engine's own hands fails that task, and the others run."""
+
+    class Odd(Making):
+        def steps(self, ctx: Context, survey: object) -> list[Step[Context]]:
+            async def do(context: Context, outputs: Outputs) -> object:
+                return object()
+
+            return [Step(name="odd", do=do)]
+
+    async with engine_for(database, world, tmp_path, operations={Kind.DEMO: Odd(world)}):
+        await put(database, "t")
+        task = await ended(database, "t")
+        assert task.status is Status.FAILED
+        assert task.error_message is not None
+        assert "object" in task.error_message
+        await put(database, "u", survey_fails=True)
+        assert (await ended(database, "u")).status is Status.FAILED
 
 
 async def test_cancelling_in_the_survey(database: Database, world: World, tmp_path: Path) -> None:

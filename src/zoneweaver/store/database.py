@@ -94,13 +94,14 @@ class Database:
             raise translated(error) from error
         return database
 
-    async def run(self, fn: Callable[[Connection], T]) -> T:
+    async def run(self, fn: Callable[[Connection], T], *, quiet: bool = False) -> T:
         """Run the function in a write transaction and return its result once that is durable.
 
-        A cancellation does not interrupt it: what has begun is finished and known. Raises what the function raises
-        (nothing is written then), Conflict for a unique violation, Unavailable when the database cannot be written.
+        A cancellation does not interrupt it: what has begun is finished and known. With `quiet` it only counts as a
+        change (`revision`) when it tells of one. Raises what the function raises (nothing is written then), Conflict
+        for a unique violation, Unavailable when the database cannot be written.
         """
-        result: T = await self._submit(Job(fn, asyncio.get_running_loop()))
+        result: T = await self._submit(Job(fn, asyncio.get_running_loop(), quiet=quiet))
         return result
 
     async def note(self, fn: Callable[[Connection], None]) -> None:

@@ -50,7 +50,7 @@ class Seal:
 
     def dumps(self, value: Any) -> str:
         """Write a JSON-like value (dicts, lists, tuples, str, numbers, booleans, None, Secret) as text."""
-        return json.dumps(_walk(value, self._close), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(_walk(value, self._close), separators=(",", ":"))
 
     def loads(self, text: str) -> Any:
         """Read what `dumps` wrote. Raises Unsealable."""

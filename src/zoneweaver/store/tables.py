@@ -45,6 +45,19 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value).astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text from outside. What a database cannot keep (NUL, halves of surrogate pairs) is replaced, not refused."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write the text."""
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
 metadata = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"},
 )
@@ -56,20 +69,20 @@ tasks = Table(
     "tasks",
     metadata,
     Column("seq", _COUNTED, primary_key=True, autoincrement=True),
-    Column("id", Text, nullable=False),
-    Column("zone_name", Text),
-    Column("operation", Text, nullable=False),
+    Column("id", Words, nullable=False),
+    Column("zone_name", Words),
+    Column("operation", Words, nullable=False),
     Column("status", Text, nullable=False),
     Column("priority", Integer, nullable=False),
-    Column("created_by", Text, nullable=False),
-    Column("depends_on", Text),
-    Column("parent_task_id", Text),
+    Column("created_by", Words, nullable=False),
+    Column("depends_on", Words),
+    Column("parent_task_id", Words),
     Column("summary", Integer, nullable=False, server_default=text("0")),  # 1: runs nothing, sums up its children
     Column("ready", Integer, nullable=False, server_default=text("1")),  # 0: what it depends on is not completed
     Column("cancel_requested", Integer, nullable=False, server_default=text("0")),
     Column("owner", Text),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
-    Column("error_message", Text),
+    Column("error_message", Words),
     Column("error_code", Text),
     Column("created_at", Moment, nullable=False),
     Column("started_at", Moment),
@@ -138,7 +151,7 @@ task_steps = Table(
     "task_steps",
     metadata,
     Column("seq", _COUNTED, primary_key=True, autoincrement=True),
-    Column("task_id", Text, nullable=False),
+    Column("task_id", Words, nullable=False),
     Column("step", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("data", Text),  # sealed JSON
@@ -150,9 +163,9 @@ task_output = Table(
     "task_output",
     metadata,
     Column("seq", _COUNTED, primary_key=True, autoincrement=True),
-    Column("task_id", Text, nullable=False),
-    Column("stream", Text, nullable=False),
-    Column("data", Text, nullable=False),
+    Column("task_id", Words, nullable=False),
+    Column("stream", Words, nullable=False),
+    Column("data", Words, nullable=False),
     Column("at", Moment, nullable=False),
     Index("ix_task_output_task", "task_id", "seq"),
 )
@@ -160,25 +173,25 @@ task_output = Table(
 owners = Table(
     "owners",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", Words, primary_key=True),
     Column("beat", BigInteger, nullable=False),  # counts up while the agent lives; nobody compares clocks
 )
 
 zones = Table(
     "zones",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("brand", Text, nullable=False),
+    Column("name", Words, primary_key=True),
+    Column("brand", Words, nullable=False),
     Column("status", Text, nullable=False),
-    Column("zonepath", Text, nullable=False),
-    Column("root_dataset", Text),
+    Column("zonepath", Words, nullable=False),
+    Column("root_dataset", Words),
     Column("configuration", Text, nullable=False),  # JSON, secrets masked
     Column("tags", Text, nullable=False),
-    Column("notes", Text),
+    Column("notes", Words),
     Column("provisioning", Text),  # sealed JSON
     Column("attached", Text, nullable=False),
     Column("unsettled", Text, nullable=False, server_default=text("'{}'")),
-    Column("created_by_task", Text),
+    Column("created_by_task", Words),
     Column("is_orphaned", Integer, nullable=False),
     Column("auto_discovered", Integer, nullable=False),
     Column("last_seen", Moment),
@@ -191,9 +204,9 @@ api_keys = Table(
     "api_keys",
     metadata,
     Column("seq", _COUNTED, primary_key=True, autoincrement=True),
-    Column("id", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("description", Text, nullable=False),
+    Column("id", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("description", Words, nullable=False),
     Column("scope", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Column("prefix", Text, nullable=False),
@@ -210,13 +223,13 @@ audit = Table(
     metadata,
     Column("seq", _COUNTED, primary_key=True, autoincrement=True),
     Column("at", Moment, nullable=False),
-    Column("key_id", Text),
-    Column("key_name", Text),
-    Column("source", Text),  # the address that the request came from
+    Column("key_id", Words),
+    Column("key_name", Words),
+    Column("source", Words),  # the address that the request came from
     Column("method", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("target", Text),
+    Column("path", Words, nullable=False),
+    Column("action", Words, nullable=False),
+    Column("target", Words),
     Column("status", Integer, nullable=False),
     Column("details", Text, nullable=False),  # JSON, secrets masked
     Index("ix_audit_target", "target", "seq"),
@@ -226,8 +239,8 @@ audit = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    Column("key", Text, primary_key=True),
-    Column("caller", Text, primary_key=True),
+    Column("key", Words, primary_key=True),
+    Column("caller", Words, primary_key=True),
     Column("fingerprint", Text, nullable=False),
     Column("status", Integer, nullable=False),
     Column("body", Text, nullable=False),

@@ -89,4 +89,4 @@ def announcement(sender: str, notes: Sequence[Note]) -> str:
 
 def plain(value: Any) -> str:
     """Write a JSON-like value as text with every secret masked, for columns that people may read."""
-    return json.dumps(masked(value), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(masked(value), separators=(",", ":"))

@@ -147,7 +147,7 @@ class Writer:
 
     def _answer(self, jobs: Sequence[Job]) -> None:
         notes = [note for job in jobs for note in job.notes]
-        written = any(job.error is None and not job.quiet for job in jobs)
+        written = bool(notes) or any(job.error is None and not job.quiet for job in jobs)
         first = True
         for loop in {id(job.loop): job.loop for job in jobs}.values():
             mine = [job for job in jobs if job.loop is loop]

@@ -19,23 +19,23 @@ import structlog
 from anyio.abc import TaskGroup
 from sqlalchemy import Connection
 
-from zoneweaver.domain.errors import AgentError, Cancelled, Conflict, Failed, Unavailable
+from zoneweaver.domain.errors import AgentError, Conflict, Unavailable
 from zoneweaver.domain.tasks import Kind, Status, Task
 from zoneweaver.host import script
 from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.store import idempotency, transaction
 from zoneweaver.store.database import Database
-from zoneweaver.store.seal import Unsealable
 from zoneweaver.store.transaction import Note
-from zoneweaver.tasks import history, queue, saga
-from zoneweaver.tasks.context import Context, Hosting
+from zoneweaver.tasks import history, queue
+from zoneweaver.tasks.context import Hosting
 from zoneweaver.tasks.events import Events
 from zoneweaver.tasks.guard import Guard
 from zoneweaver.tasks.journal import Journal, SetAside
-from zoneweaver.tasks.operation import SURVEY, Operation
+from zoneweaver.tasks.leading import Leader, ending
+from zoneweaver.tasks.operation import Operation
 from zoneweaver.tasks.queue import Claimed, LostTask, Progress
 from zoneweaver.tasks.rows import changed_note
-from zoneweaver.tasks.saga import Entry, Event, Outcome
+from zoneweaver.tasks.saga import Outcome
 from zoneweaver.tasks.slots import Slots
 
 T = TypeVar("T")
@@ -60,12 +60,6 @@ HOUSEKEEPING_SECONDS: Final = 600.0
 log = structlog.get_logger()
 
 
-class StillRunning(Failed):
-    """A command of a dead agent could not be ended, so that nothing of its task may be touched."""
-
-    code = "command_still_running"
-
-
 class Engine:
     """Runs tasks while its `async with` block lasts."""
 
@@ -88,18 +82,25 @@ class Engine:
         self.owner = uuid4().hex
         self._database = database
         self._host = host
-        self._files = files
         self._operations = {kind.value: operation for kind, operation in operations.items()}
         self._events = events
         self._lease = lease_seconds
         self._poll = poll_seconds
         self._output_limit = output_limit
         self._stop_seconds = stop_seconds
-        self._guard_seconds = guard_seconds
         self._retention = retention
         self._work = anyio.Event()
         self._slots = Slots(slots, self.wake)
+        self._leader = Leader(
+            database=database,
+            host=host,
+            files=files,
+            operations=self._operations,
+            lent=self._slots.lent,
+            guard_seconds=guard_seconds,
+        )
         self._journals: dict[str, Journal] = {}
+        self._asked: set[str] = set()
         self._dirty: set[Journal] = set()
         self._something_dirty = anyio.Event()
         self._stopping = anyio.Event()
@@ -188,9 +189,13 @@ class Engine:
     def _consider(self, task_id: str, data: Mapping[str, Any]) -> None:
         if data["status"] == Status.PENDING:
             self.wake()
-        elif data.get("cancel_requested") and task_id in self._journals:
-            journal = self._journals[task_id]
-            if not journal.cancelled:
+        elif data["status"] != Status.RUNNING:
+            self._asked.discard(task_id)
+        elif data.get("cancel_requested"):
+            journal = self._journals.get(task_id)
+            if journal is None:
+                self._asked.add(task_id)  # claimed a moment ago, or another agent's
+            elif not journal.cancelled:
                 journal.cancel()
 
     async def _heard_from_others(self, keys: Sequence[tuple[str, str]]) -> None:
@@ -222,7 +227,7 @@ class Engine:
     async def _claim(self, limit: int) -> list[Claimed]:
         try:
             return await self._database.run(
-                lambda c: queue.claim(c, self.owner, kinds=tuple(self._operations), limit=limit)
+                lambda c: queue.claim(c, self.owner, kinds=tuple(self._operations), limit=limit), quiet=True
             )
         except Conflict as conflict:
             log.warning("a claim met another one", error=conflict.message)
@@ -268,17 +273,19 @@ class Engine:
                 self._database, claimed, self.owner, output_limit=self._output_limit, dirty=self._mark_dirty
             )
             journal.stopping = self._stopping.is_set()
+            journal.cancelled = journal.cancelled or claimed.task.id in self._asked
             self._journals[claimed.task.id] = journal
             try:
-                ending = await self._lead(claimed, journal, guard)
-                following = await self._end(claimed, journal, ending)
+                outcome = await self._leader.lead(claimed, journal, guard)
+                following = await self._end(claimed, journal, outcome)
             except LostTask as lost:
                 log.warning("lost", error=lost.message)
                 return None
             except SetAside:
                 pass
-            except Exception:
-                log.exception("a task broke the engine's hands; it stays until the agent starts anew")
+            except Exception as error:
+                log.exception("a task broke the engine's hands")
+                await self._give_up(claimed, error)
                 return None
             else:
                 guard.forget()
@@ -294,6 +301,20 @@ class Engine:
                 return None
             claimed = resumed
 
+    async def _give_up(self, claimed: Claimed, error: Exception) -> None:
+        """End a task that cannot even be recorded; when that fails too, it stays for the next agent."""
+        end = ending(
+            Outcome(ok=False, error=f"{type(error).__name__}: {error}", code="unexpected"), Progress(percent=0)
+        )
+        try:
+            await self._database.run(
+                lambda c: queue.finish(
+                    c, claimed.task.id, self.owner, status=end.status, progress=end.progress, error=end.error
+                )
+            )
+        except AgentError as again:
+            log.warning("a task stays running for the next agent", error=again.message)
+
     async def _take_up_again(self, claimed: Claimed) -> Claimed | None:
         """Wait until the database can be written again; None when the agent stops or the task is not ours any more."""
         while not self._stopping.is_set():
@@ -308,106 +329,26 @@ class Engine:
                 return None
         return None
 
-    async def _lead(self, claimed: Claimed, journal: Journal, guard: Guard) -> Outcome:
-        """Lead the task through survey and saga. Raises SetAside and LostTask; everything else is an outcome."""
-        operation = self._operations.get(claimed.task.operation)
-        if operation is None:
-            return _failed(Failed(f"This agent knows no operation {claimed.task.operation}", code="unknown_operation"))
-        try:
-            params = claimed.params(self._database.seal)
-            await journal.read()
-            if claimed.attempt > 1:
-                await self._wait_for_the_dead(journal, guard)
-        except Unavailable as error:
-            raise SetAside from error
-        except (Unsealable, AgentError, OSError) as error:
-            return _failed(error)
-        context = Context(
-            task_id=claimed.task.id,
-            zone_name=claimed.task.zone_name,
-            params=params,
-            created_by=claimed.task.created_by,
-            metadata=claimed.task.metadata,
-            attempt=claimed.attempt,
-            host=self._host,
-            database=self._database,
-            files=self._files,
-            guard=guard.handle,
-            journal=journal,
-            release=self._slots.lent,
-        )
-        outcome: Outcome | None = None
-        with journal.scope:
-            if journal.cancelled:
-                journal.scope.cancel()
-            outcome = await self._survey_and_run(operation, context, journal)
-        if outcome is None:  # interrupted in the survey: nothing has been changed
-            if not journal.cancelled:
-                raise SetAside
-            return _failed(Cancelled("Cancelled"))
-        return outcome
-
-    async def _survey_and_run(self, operation: Operation, context: Context, journal: Journal) -> Outcome:
-        entries = await journal.entries()
-        surveys = [entry.data for entry in entries if entry.step == SURVEY and entry.event is Event.DONE]
-        try:
-            if surveys:
-                survey = surveys[-1]
-            else:
-                seal = self._database.seal
-                survey = seal.loads(seal.dumps(await operation.survey(context)))
-                await journal.append(Entry(step=SURVEY, event=Event.DONE, data=survey))
-            steps = operation.steps(context, survey)
-        except SetAside:
-            raise
-        except Exception as error:
-            if not isinstance(error, AgentError):
-                log.exception("the survey broke")
-            return _failed(error, stuck=_touched(entries))
-        journal.expect(steps)
-        return await saga.run(steps, context, journal)
-
-    async def _wait_for_the_dead(self, journal: Journal, guard: Guard) -> None:
-        """Return when no command of an earlier attempt lives. Raises StillRunning when one cannot be ended."""
-        deadline, pause = time.monotonic() + self._guard_seconds, 0.02
-        killed = False
-        while not guard.take():
-            if journal.stopping:
-                raise SetAside
-            if not killed and (journal.cancelled or time.monotonic() > deadline):
-                killed = True
-                log.warning("killing what a dead agent left", processes=guard.kill_holders())
-                deadline = time.monotonic() + 10
-            elif killed and time.monotonic() > deadline:
-                raise StillRunning("A command that a dead agent started is still running and cannot be ended")
-            journal.progress(None, {"status": "waiting_for_command"})
-            with anyio.CancelScope(shield=True):
-                await anyio.sleep(pause)
-            pause = min(2 * pause, 1.0)
-        script.clear(self._host.scratch)
-
     async def _end(self, claimed: Claimed, journal: Journal, outcome: Outcome) -> Claimed | None:
         """Write the end of a task and claim what its slot can do next; other free slots get theirs too."""
-        status = _status(outcome)
-        if status is Status.COMPLETED:
-            progress, error = Progress(percent=100, info={"status": "completed"}), None
-        else:
-            facts = {"failed_at": outcome.failed_at, "code": outcome.code, "stuck": list(outcome.stuck)}
-            progress = Progress(
-                percent=journal.shown.percent,
-                info={"status": status.value, **{name: value for name, value in facts.items() if value}},
+        end = ending(outcome, journal.shown)
+        if end.status is not Status.COMPLETED:
+            log.info(
+                "a task did not complete", operation=claimed.task.operation, status=end.status.value, error=end.error
             )
-            error = outcome.error
-            if outcome.stuck:
-                error = f"{error}; look at what is left of: {', '.join(outcome.stuck)}"
-            log.info("a task did not complete", operation=claimed.task.operation, status=status.value, error=error)
         busy = self._stopping.is_set() or self._slots.free < 0 or self._slots.wanted_back
         wanted = 0 if busy else 1 + self._slots.take_all()
         following: list[Claimed] = []
 
         def write(c: Connection) -> list[Claimed]:
             queue.finish(
-                c, claimed.task.id, self.owner, status=status, progress=progress, error=error, code=outcome.code
+                c,
+                claimed.task.id,
+                self.owner,
+                status=end.status,
+                progress=end.progress,
+                error=end.error,
+                code=end.code,
             )
             return queue.claim(c, self.owner, kinds=tuple(self._operations), limit=wanted) if wanted else []
 
@@ -480,7 +421,7 @@ class Engine:
             return
         purged: int | None = 1
         while purged:
-            purged = await self._quietly(lambda c: history.purge(c, before=transaction.now(c) - retention))
+            purged = await self._quietly(lambda c: history.purge(c, before=transaction.now(c) - retention, most=100))
 
     async def _quietly(self, fn: Callable[[Connection], T]) -> T | None:
         """Write, or leave it for the next time when the database is away."""
@@ -489,24 +430,3 @@ class Engine:
         except Unavailable as unavailable:
             log.warning("the database is away", error=unavailable.message)
             return None
-
-
-def _failed(error: Exception, *, stuck: tuple[str, ...] = ()) -> Outcome:
-    facts = saga.explain(error)
-    return Outcome(ok=False, error=facts["error"], code=facts["code"], cancelled=facts["cancelled"], stuck=stuck)
-
-
-def _touched(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """Return the steps that have left something, when nobody can say any more how to undo them."""
-    last = {entry.step: entry.event for entry in entries}
-    return tuple(
-        step
-        for step, event in last.items()
-        if step not in {SURVEY, saga.BETWEEN_STEPS} and event not in {Event.UNDONE, Event.REFUSED}
-    )
-
-
-def _status(outcome: Outcome) -> Status:
-    if outcome.ok:
-        return Status.COMPLETED
-    return Status.CANCELLED if outcome.cancelled and not outcome.stuck else Status.FAILED
