@@ -177,6 +177,86 @@ def test_a_start_that_does_not_hold_says_why(agent: Agent) -> None:
     assert agent.zones_on_host()["no-image"] == "installed"
 
 
+def test_a_deaf_guest_is_powered_off(agent: Agent) -> None:
+    """A guest that does not shut down within the timeout loses its power, and the stop is completed."""
+    make(agent, "deaf", start_after_create=True)
+    agent.fault("hang", "zoneadm", "deaf", "shutdown")
+    row = agent.completed(agent.ask("POST", "/zones/deaf/stop?timeout=1"))
+    said = agent.output(row["id"])
+    assert "did not shut down within 1 s" in said
+    assert "bhyvectl" in said
+    assert agent.zones_on_host()["deaf"] == "installed"
+
+
+# --- what is made
+
+
+def test_volumes_are_as_asked_for_or_as_promised(agent: Agent) -> None:
+    """30 and 50 GiB, sparse, named root and diskN when nothing is said; sizes in any unit, rounded up to a block."""
+    disks = [{}, {"size": "1.5G", "sparse": False}, {"volume_name": "logs", "size": 1_000_001}]
+    make(agent, "sizes", boot_volume={}, additional_disks=disks, zonepath="/rpool/zones/sizes/elsewhere")
+    root = "rpool/zones/sizes"
+    sizes = {name: int(agent.prop(f"{root}/{name}", "volsize")) for name in ("root", "disk0", "disk1", "logs")}
+    block = int(agent.prop(f"{root}/logs", "volblocksize"))
+    gib = 1 << 30
+    assert (sizes["root"], sizes["disk0"], sizes["disk1"]) == (30 * gib, 50 * gib, 3 * gib // 2)
+    assert 1_000_001 <= sizes["logs"] < 1_000_001 + 2 * block
+    assert sizes["logs"] % block == 0
+    reserved = {name: agent.prop(f"{root}/{name}", "refreservation") for name in sizes}
+    assert {name for name, value in reserved.items() if value not in {"0", "none"}} == {"disk1"}
+    assert "/rpool/zones/sizes/elsewhere" in agent.export("sizes")
+
+
+def test_cards_are_configured_in_full(agent: Agent) -> None:
+    """VLAN, MAC address, allowed address and router reach the net resource, and the cards keep their order."""
+    nics = [
+        {"physical": "full1", "global_nic": "igb0", "vlan_id": 7, "mac_addr": "2:8:20:a:b:c"},
+        {"physical": "full0", "global_nic": "igb0", "allowed_address": "10.1.2.3/24", "defrouter": "10.1.2.1"},
+    ]
+    make(agent, "cards", nics=nics)
+    export = agent.export("cards")
+    assert export.index("full1") < export.index("full0")
+    for line in ("set vlan-id=7", "set allowed-address=10.1.2.3/24", "set defrouter=10.1.2.1"):
+        assert line in export.replace('"', "")
+    shown = agent.get("/zones/cards/config")["configuration"]["nics"]
+    assert [nic["physical"] for nic in shown] == ["full1", "full0"]
+
+
+def test_links_are_settled_when_a_changed_zone_stops(agent: Agent) -> None:
+    """The VNIC of a card that was taken from a running zone goes; one that others made stays, whatever the brand does."""
+    agent.host("dladm", "create-vnic", "-l", "igb0", "made0")
+    make(
+        agent,
+        "links",
+        nics=[{"physical": "demand0", "global_nic": "igb0"}, {"physical": "made0"}],
+        start_after_create=True,
+    )
+
+    def vnics() -> set[str]:
+        return set(agent.host("dladm", "show-vnic", "-p", "-o", "link").split())
+
+    assert {"demand0", "made0"} <= vnics()
+    change = {"remove_nics": ["demand0", "made0"], "add_nics": [{"physical": "made0", "global_nic": "igb0"}]}
+    agent.completed(agent.ask("PUT", "/zones/links", change))
+    assert {"demand0", "made0"} <= vnics()
+    agent.completed(agent.ask("POST", "/zones/links/halt"))
+    assert "demand0" not in vnics()
+    assert "made0" in vnics()
+    agent.host("dladm", "delete-vnic", "made0")
+
+
+def test_another_snapshot_of_a_template_can_be_named(agent: Agent) -> None:
+    """`template@snapshot` is taken in place of `@ready`; one that is not there is 404 with its name."""
+    agent.host("zfs", "snapshot", "rpool/templates/omnios-base@older")
+    source = {"type": "template", "template_dataset": "rpool/templates/omnios-base@older"}
+    make(agent, "older", source=source)
+    assert agent.prop("rpool/zones/older/root", "origin") == "rpool/templates/omnios-base@older"
+    assert agent.prop("rpool/zones/older/root", "volsize") == agent.prop("rpool/templates/omnios-base", "volsize")
+    source["template_dataset"] = "rpool/templates/omnios-base@newest"
+    answer = agent.ask("POST", "/zones", {"name": "newest", "brand": "bhyve", "source": source})
+    assert (answer.status_code, answer.json()["code"]) == (404, "no_such_template")
+
+
 # --- tasks
 
 
