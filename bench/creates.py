@@ -19,9 +19,9 @@ AT_ONCE = 5
 def lab(effort: Effort) -> list[Row]:
     """POST /zones with a new boot volume until it is completed, with the lab host's commands."""
     with bench() as made:
-        walls, inside, commands = _one_by_one(made, effort.rounds)
+        walls, inside, commands, used = _one_by_one(made, effort.rounds)
     what = "POST /zones → completed, lab commands"
-    said = f"p95 {quantile(walls, 0.95):.0f} ms; {commands:g} commands, {median(inside):.0f} ms inside them"
+    said = f"p95 {quantile(walls, 0.95):.0f} ms; {commands} commands, {median(inside):.0f} ms inside them; {used}"
     return [at_most(what, 200, median(walls), "ms", said)]
 
 
@@ -46,25 +46,27 @@ def instantly(effort: Effort) -> list[Row]:
         with bench(start=False) as made, instant.serving(made.world, made.folder) as commands:
             made.commands = str(commands)
             made.start()
-            walls, inside, count = _one_by_one(made, effort.rounds)
+            walls, inside, count, used = _one_by_one(made, effort.rounds)
             own = [wall - within for wall, within in zip(walls, inside, strict=True)]
             sustained = _sustained(made, effort)
     except NoCompiler as error:
         return [told("POST /zones → completed, instant commands", float("nan"), "ms", str(error))]
     what = "POST /zones → completed, instant commands"
     return [
-        at_most(what, 70, median(walls), "ms", f"p95 {quantile(walls, 0.95):.0f} ms; {count:g} commands"),
+        at_most(what, 70, median(walls), "ms", f"p95 {quantile(walls, 0.95):.0f} ms; {count} commands; {used}"),
         at_most(f"{what}: our own share", 40, median(own), "ms", f"{median(inside):.1f} ms inside the commands"),
         sustained,
     ]
 
 
-def _one_by_one(made: Bench, rounds: int) -> tuple[list[float], list[float], float]:
-    """Create zones one after the other: milliseconds of each, those inside commands, and commands of one."""
-    walls, inside, count = [], [], 0.0
+def _one_by_one(made: Bench, rounds: int) -> tuple[list[float], list[float], int, str]:
+    """Create zones one after the other: milliseconds of each, those inside commands, commands of one; what it used."""
+    walls, inside, count, used = [], [], 0, 0.0
     listener = made.listener()
     with made.connection() as connection:
         for turn in range(WARMING + rounds):
+            if turn == WARMING:
+                used = made.processor()
             before = len(made.ran())
             began = time.perf_counter()
             task = connection.queue("POST", "/zones", create_body(f"new{turn}"))
@@ -75,7 +77,8 @@ def _one_by_one(made: Bench, rounds: int) -> tuple[list[float], list[float], flo
                 walls.append((ends[task][0] - began) * 1000)
                 inside.append(sum(line["ms"] for line in ran))
                 count = len(ran)
-    return walls, inside, count
+    used = (made.processor() - used) / rounds * 1000
+    return walls, inside, count, f"{used:.0f} ms of processor time"
 
 
 def _sustained(made: Bench, effort: Effort) -> Row:
