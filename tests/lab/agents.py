@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import shutil
+import sqlite3
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -49,12 +50,17 @@ class Lab:
     flags: dict[str, Any] = field(default_factory=dict)
     process: Process | None = None
     starts: int = 0
+    looks: int = 0
+    """How many looks at the host its database knew of before the last start."""
     _connection: http.client.HTTPSConnection | None = None
+    _memory: sqlite3.Connection | None = None
 
     def begin(self, *, limits: dict[str, int] | None = None) -> Self:
         """Start the agent; returns at once."""
         self.close_connection()
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if (self.home / "zoneweaver.db").exists():
+            self.looks = self.look("SELECT count(*) FROM tasks WHERE operation = 'zone_discover'")[0][0]
         flags = {
             "home": str(self.home),
             "server.bind_address": "127.0.0.1",
@@ -63,7 +69,7 @@ class Lab:
             "host.command_path": f"{self.world.path}/bin",
             "host.pfexec": False,
             "zones.discovery_interval": 0,
-            "zones.start_grace_seconds": 0.03,
+            "zones.start_grace_seconds": 0,
             "logging.level": "info",
             **self.flags,
         }
@@ -178,11 +184,22 @@ class Lab:
         return row
 
     def settled(self, *, seconds: float = 20.0) -> None:
-        """Wait until no task is pending or running."""
-        wait_for(lambda: not self._busy() or None, "an idle agent", seconds, self.seen)
+        """Wait until no task is pending or running, the look at the host that follows each start among them."""
+        wait_for(lambda: self.looked() and not self.busy() or None, "an idle agent", seconds, self.seen)
 
-    def _busy(self) -> list[Any]:
-        return [*self.get("/tasks?status=running&limit=5")["tasks"], *self.get("/tasks?status=pending&limit=5")["tasks"]]
+    def looked(self) -> bool:
+        """Whether the agent has looked at the host since its last start, or is about to."""
+        return bool(self.look("SELECT count(*) FROM tasks WHERE operation = 'zone_discover'")[0][0] >= self.looks + 1)
+
+    def busy(self) -> int:
+        """How many tasks are pending or running; asked of the database, which costs the agent nothing."""
+        return int(self.look("SELECT count(*) FROM tasks WHERE status IN ('pending', 'running')")[0][0])
+
+    def look(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the agent's database file."""
+        if self._memory is None:
+            self._memory = sqlite3.connect(f"file:{self.home}/zoneweaver.db?mode=ro", uri=True, timeout=10)
+        return self._memory.execute(query).fetchall()
 
     def output(self, task_id: str) -> str:
         """What a task said."""
@@ -209,6 +226,9 @@ class Lab:
         from labhost.ending import end  # noqa: PLC0415
 
         self.kill()
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
         end(self.world)
         shutil.rmtree(self.world.path, ignore_errors=True)
         shutil.rmtree(self.home, ignore_errors=True)

@@ -29,9 +29,9 @@ def picture(world: World) -> Picture:
     return evidence(world)
 
 
-def alike(world: World) -> Picture:
+def alike(world: World, found: Picture | None = None) -> Picture:
     """Everything that is on the host, but for what each life of it chooses anew: ids of tasks and zones, made-up MACs."""
-    found = picture(world)
+    found = picture(world) if found is None else dict(found)
     for key in list(found):
         if key.startswith("file ") and key.endswith((".xml", "/index", "/etc/uuid", "/etc/bhyve.cfg")):
             path = Path(world.host(key.removeprefix("file ")))

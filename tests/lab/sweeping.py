@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from labhost import faults
-from tests.lab.agents import TERMINAL, Answer, Lab, TooLate, wait_for
+from tests.lab.agents import Answer, Lab, TooLate, wait_for
 from tests.lab.cases import Operation
 from tests.lab.judging import Picture, alike, disagreements, idle, journal, parted, picture, settle, shape, told
 
@@ -126,7 +126,9 @@ class Case:
             self.setups.discard(lab)
 
     def _run(self, lab: Lab) -> Seen:
-        self.begin, self.begin_alike = picture(lab.world), alike(lab.world)
+        self.begin = picture(lab.world)
+        self.begin_alike = alike(lab.world, self.begin)
+        self.known = lab.look("SELECT max(seq) FROM tasks")[0][0]
         name = self.clean.commands[self.at - 1][0]
         if self.fault == "missing":
             os.rename(f"{lab.world.path}/bin/{name}", f"{lab.world.path}/{name}.away")
@@ -195,18 +197,14 @@ class Case:
 
     def _ended(self, lab: Lab) -> dict[str, Any] | None:
         """The row of the task, once nothing is under way; `status` none when there is no task."""
-        if any(row["status"] not in TERMINAL for row in lab.get("/tasks?limit=20")["tasks"]):
+        if lab.busy() or (lab.starts > 1 and not lab.looked()):
             return None
         if self.answer is not None:
             if self.answer.status != 202:
                 return {"status": "none", "error_message": None}
             return lab.task(_task_ids(self.answer)[0])
-        done = lab.get("/tasks?zone_name=web&limit=1&order=desc")["tasks"]
-        known = {"zone_create", "zone_start", "zone_halt"} if self.operation.setup != "empty" else set()
-        mine = [row for row in done if row["operation"] not in known or row["created_at"] > self._began]
-        return mine[0] if mine else {"status": "none", "error_message": None}
-
-    _began = ""
+        mine = lab.look(f"SELECT id FROM tasks WHERE seq > {self.known} AND operation <> 'zone_discover' ORDER BY seq LIMIT 1")
+        return lab.task(mine[0][0]) if mine else {"status": "none", "error_message": None}
 
     def _judge(self, lab: Lab, row: dict[str, Any] | None) -> Seen:
         settle(lab.world)
@@ -217,7 +215,7 @@ class Case:
         now = picture(lab.world)
         status = "refused" if row is None else str(row["status"])
         error = str((row or {}).get("error_message") or (self.answer.body if self.answer and row is None else ""))
-        after = alike(lab.world)
+        after = alike(lab.world, now)
         if status == "completed":
             if after != self.clean.end:
                 problems.append(f"completed, but the host is not as after an untroubled run:\n    {told(self.clean.end, after)}")

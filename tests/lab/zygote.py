@@ -7,6 +7,7 @@ that can be killed at any moment. The zygote itself has no threads and no event 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import select
@@ -134,6 +135,8 @@ def main(number: int) -> None:
     from zoneweaver import agent  # noqa: PLC0415 - only here
 
     _warm(agent)
+    gc.collect()
+    gc.freeze()  # or each agent's first collection would copy every page of ours
     door = socket.socket(fileno=number)
     door.set_inheritable(False)
     statuses: dict[int, int] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from zoneweaver.domain.errors import CommandFailed, Conflict, Invalid, NotFound, Refused
+from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, Invalid, NotFound, Refused
 from zoneweaver.domain.names import DatasetName
 from zoneweaver.domain.requests import BOOT_SIZE, DISK_SIZE, CloneStrategy, Disk, ExistingVolume, Template
 from zoneweaver.domain.sizes import Size
@@ -257,6 +257,7 @@ def _step(name: str, commands: tuple[Command, ...], stage: tuple[str, int]) -> S
                 raise
         for command in rest:
             await ctx.run(command)
+        await _expect(ctx, name, commands)
         return {"dataset": name}
 
     async def undo(ctx: Context, _: Outputs) -> None:
@@ -272,6 +273,23 @@ def _step(name: str, commands: tuple[Command, ...], stage: tuple[str, int]) -> S
         planned=commands,
         planned_undo=(destroy,),
     )
+
+
+async def _expect(ctx: Context, name: str, commands: Sequence[Command]) -> None:
+    """See that what was reported as made is there. Raises Failed.
+
+    A volume shows in /dev, which costs no process; what was set on it afterwards (size, tags) must be asked for.
+    """
+    words = commands[0].argv
+    is_volume = "-V" in words or len(commands) > 1 or commands[0].pipe_to is not None or words[1] == "clone"
+    if is_volume and not ctx.host.path(f"/dev/zvol/rdsk/{name}").exists():
+        raise Failed(f"zfs reported success, but there is no volume {name}", code="not_as_meant")
+    if len(commands) > 1:
+        found = (await ctx.ask(zfs.survey([name]))).get(name)
+        size = next((word.partition("=")[2] for word in commands[-1].argv if word.startswith("volsize=")), None)
+        small = found is not None and size is not None and (found.volsize or 0) < int(Size.parse(size))
+        if found is None or small or not found.owned_by(ctx.task_id):
+            raise Failed(f"zfs reported success, but the size or owner of {name} is not as meant", code="not_as_meant")
 
 
 def mountpoint_of(root: str, there: Mapping[str, zfs.Dataset]) -> str:

@@ -253,6 +253,11 @@ def _clean_up(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
             except CommandFailed as error:
                 if not zfs.said_missing(error.stderr):
                     raise
+        if found.destroy:
+            left = await ctx.ask(zfs.survey([root], recursive=True))
+            still = next((name for name in found.destroy if name in left), None)
+            if still is not None:
+                raise Failed(f"zfs reported success, but {still} is still there", code="not_as_meant")
         kept = [{"dataset": name, "reason": why} for name, why in found.keep if name != root or len(found.keep) == 1]
         return {"kept": kept}
 
