@@ -373,6 +373,9 @@ class Engine:
             await anyio.sleep(FLUSH_SECONDS)
             self._something_dirty = anyio.Event()
             journals, self._dirty = self._dirty, set()
+            if len(journals) == 1:
+                await self._flush(journals.pop())
+                continue
             async with anyio.create_task_group() as group:  # together they share a commit
                 for journal in journals:
                     group.start_soon(self._flush, journal)
