@@ -369,6 +369,8 @@ def test_zones_that_others_make_are_found_managed_and_missed(agent: Agent) -> No
     agent.host("zfs", "create", "rpool/zones/outside")
     agent.host("zonecfg", "-z", "outside", "-f", str(script))
     agent.host("zoneadm", "-z", "outside", "install")
+    taken = agent.ask("POST", "/zones", {"name": "outside", "brand": "bhyve"})
+    assert (taken.status_code, taken.json()["error"]) == (409, "Zone outside already exists on the system")
     answer = agent.ask("POST", "/zones/discover")
     assert agent.completed(answer)["operation"] == "zone_discover"
     found = agent.zone("outside")["zone_info"]

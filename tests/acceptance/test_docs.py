@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.agents import SOURCE, running
-from tests.acceptance.transcripts import Shell, commands, difference, plain
+from tests.acceptance.transcripts import Shell, Typed, commands, difference, plain
 
 HOUSE = SOURCE.parent
 PAGES = sorted(
@@ -57,3 +57,30 @@ def test_the_documents_name_no_command_that_is_not_there() -> None:
 def code(text: str) -> list[str]:
     """Return what stands in backquotes or in a block of code."""
     return [*re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL), *re.findall(r"`[^`\n]+`", text)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said", "missing"),
+    [
+        (["a", "b"], ["a", "b"], None),
+        (["a"], ["b"], "a"),
+        (["a"], ["a", "b"], "nothing, instead of 'b'"),
+        (["a", "b"], ["a"], "b"),
+        (["a", "…", "c"], ["a", "x", "y", "c"], None),
+        (["a", "…"], ["a"], None),
+        (["…", "c"], ["a"], "c"),
+        (["id … end"], ["id 17 end"], None),
+        (["id … end"], ["id 17"], "id … end"),
+        (["took  0.3 s"], ["took N s"], None),
+    ],
+)
+def test_a_page_that_lies_is_noticed(wanted: list[str], said: list[str], missing: str | None) -> None:
+    """Each line is wanted in its place; an ellipsis stands for what differs, and for nothing else."""
+    assert difference(wanted, said) == missing
+
+
+def test_commands_go_on_until_the_shell_has_them_whole(tmp_path: Path) -> None:
+    """A quoted body over several lines is one command; [1] is the exit status."""
+    page = tmp_path / "page.md"
+    page.write_text("text\n\n```console\n$ say '{\n  x\n}'\nfirst\n$ fail\n[1]\n```\n\n```sh\nnot run\n```\n")
+    assert commands(page) == [Typed("say '{\n  x\n}'", ["first"], 0), Typed("fail", [], 1)]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from tests.acceptance.agents import Agent, Heard
+from tests.acceptance.agents import ENDED, SECONDS, Agent, Heard, await_
 
 pytestmark = pytest.mark.slow
 
@@ -68,13 +68,14 @@ def refused(answer: Any, status: int, sentence: str) -> None:
     assert set(body) <= {"error", "message", "code", "details"}
 
 
-def stages(heard: list[Heard], task_id: str) -> list[tuple[int, str]]:
-    """Return the stages that a task was heard to pass."""
-    seen = [
-        (event.data["progress_percent"], event.data["progress_info"]["status"])
-        for event in list(heard)
-        if event.kind == "task" and event.data["id"] == task_id and event.data["progress_info"]
-    ]
+def stages(agent: Agent, heard: list[Heard], task_id: str) -> list[tuple[int, str]]:
+    """Return the stages that a task was heard to pass, once its end was heard."""
+
+    def mine() -> list[dict[str, Any]]:
+        return [event.data for event in list(heard) if event.kind == "task" and event.data["id"] == task_id]
+
+    await_(lambda: any(row["status"] in ENDED for row in mine()) or None, "the end's event", SECONDS, agent.seen)
+    seen = [(row["progress_percent"], row["progress_info"]["status"]) for row in mine() if row["progress_info"]]
     return list(dict.fromkeys(seen))
 
 
@@ -275,11 +276,11 @@ def creating(agent: Agent) -> None:
             assert "changeme" not in agent.ask("GET", path).text, path
         assert "changeme" not in agent.log.read_text(errors="replace")
 
-    assert stages(heard, minimal) == STAGES
-    assert stages(heard, cloud) == STAGES
-    assert stages(heard, cloned) == WITH_TEMPLATE
-    assert stages(heard, copied) == WITH_TEMPLATE
-    assert "changeme" not in str(heard)
+        assert stages(agent, heard, minimal) == STAGES
+        assert stages(agent, heard, cloud) == STAGES
+        assert stages(agent, heard, cloned) == WITH_TEMPLATE
+        assert stages(agent, heard, copied) == WITH_TEMPLATE
+        assert "changeme" not in str(heard)
 
 
 def content(agent: Agent, dataset: str) -> bytes:
@@ -392,12 +393,12 @@ def errors(agent: Agent) -> None:
             answer = agent.ask("POST", "/zones", doomed)
             row = agent.failed(answer)
             start = agent.ended(answer.json()["start_task_id"])
+            passed = stages(agent, heard, row["id"])
         assert "out of luck" in row["error_message"]
         assert (start["status"], start["error_message"]) == ("cancelled", "Dependency failed")
         assert "doomed" not in agent.zones_on_host()
         assert agent.datasets() == there
         assert agent.ask("GET", "/zones/doomed").status_code == 404
-        passed = stages(heard, row["id"])
         assert [stage for stage in passed if stage in STAGES] == STAGES[: len(passed) - 1]
 
 
