@@ -49,7 +49,8 @@ class ZoneDelete:
         record = await records.recall(ctx, zone)
         if line is None and record is None:
             raise NotFound("Zone not found", code="zone_not_found")
-        config = None if line is None else await configuration.read(ctx, zone)
+        # The file says the same as an export and costs no process; only a zone without one is asked about.
+        config = None if line is None else ctx.files.read(zone) or await configuration.read(ctx, zone)
         root = _root(zone, ctx.params["defaults"], record.root_dataset if record else None)
         attached = list(record.attached) if record else []
         cleanup = bool(ctx.params.get("cleanup_datasets"))
