@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import sys
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from typing import Final
 
 import anyio
 import structlog
-from sqlalchemy import Connection
 
 from zoneweaver import __version__, logging
 from zoneweaver.api import server
@@ -24,10 +22,10 @@ from zoneweaver.api.app import App
 from zoneweaver.api.routes import TABLE
 from zoneweaver.api.services import Services
 from zoneweaver.domain.errors import AgentError, Conflict, Unavailable
-from zoneweaver.domain.tasks import Kind, NewTask, Status
 from zoneweaver.host.command import Command, Completed
 from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
+from zoneweaver.operations import zone_discover
 from zoneweaver.operations.registry import OPERATIONS
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.keys import Keys
@@ -40,10 +38,9 @@ from zoneweaver.services.zones import Defaults, Zones
 from zoneweaver.settings import Settings
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
-from zoneweaver.tasks import history, queue
+from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.engine import Engine
 from zoneweaver.tasks.events import Events
-from zoneweaver.tasks.history import Wanted
 
 LOCK: Final = "agent.lock"
 
@@ -132,7 +129,7 @@ async def serve(
             if ready is not None:
                 ready(Ready(urls=tuple(urls), setup_token=token))
             async with anyio.create_task_group() as group:
-                group.start_soon(_discover_for_ever, database, settings.zones.discovery_interval)
+                group.start_soon(_discover_for_ever, parts.looker, settings.zones.discovery_interval)
                 await stop.wait()
                 group.cancel_scope.cancel()
         log.info("stopped")
@@ -176,6 +173,8 @@ class _Parts:
     services: Services
     engine: Engine
     events: Events
+    looker: Context
+    """What a look at the host is done with, when no task does it."""
 
 
 def _compose(settings: Settings, database: Database) -> _Parts:
@@ -231,7 +230,8 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         system=System(database=database, keys=keys, host=host),
         metrics=metrics,
     )
-    return _Parts(services=services, engine=engine, events=events)
+    looker = Context(task_id="discovery", zone_name=None, params={}, host=host, files=files, database=database)
+    return _Parts(services=services, engine=engine, events=events, looker=looker)
 
 
 def _log_command(command: Command, outcome: Completed | AgentError | None, seconds: float) -> None:
@@ -255,21 +255,13 @@ async def _served(servers: Sequence[server.Bound], events: Events) -> AsyncItera
                 one.stop()
 
 
-async def _discover_for_ever(database: Database, interval: float) -> None:
-    """Look at the host now and again, unless a look is waiting or under way already."""
+async def _discover_for_ever(looker: Context, interval: float) -> None:
+    """Look at the host now and again, without a task: nobody asked, and nothing on the host is changed."""
     while True:
         try:
-            await database.run(_queue_discovery)
-        except Unavailable as error:
+            await zone_discover.reconcile(looker)
+        except AgentError as error:
             log.warning("no look at the host", error=error.message)
         if not interval:
             return
         await anyio.sleep(interval)
-
-
-def _queue_discovery(c: Connection) -> None:
-    for status in (Status.PENDING, Status.RUNNING):
-        wanted = Wanted(operation=Kind.ZONE_DISCOVER.value, status=status)
-        if history.page(c, wanted, limit=1).tasks:
-            return
-    queue.enqueue(c, NewTask(id=str(uuid.uuid4()), kind=Kind.ZONE_DISCOVER, zone_name=None))

@@ -161,7 +161,7 @@ def plain_value(text: str, *, field: str, longest: int = 2047) -> str:
     """
     if not isinstance(text, str):
         raise Invalid(f"{field} must be a string", field=field)
-    if '"' in text or any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in text):
+    if '"' in text or any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 or char in "\ufffe\uffff" for char in text):
         raise Invalid(f"{field} must not hold double quotes, newlines or control characters", field=field)
     try:
         length = len(text.encode())

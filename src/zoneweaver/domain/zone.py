@@ -189,9 +189,25 @@ class ZoneConfig:
 
         The order counts for `net` resources, which number the guest's cards; with `exactly` it counts for all.
         """
+        if exactly:
+            return _settings(self) == _settings(other) and _ordered(self.resources) == _ordered(other.resources)
         return _settings(self) == _settings(other) and all(
-            _alike(self.of(kind), other.of(kind), in_order=exactly or kind is ResourceKind.NET) for kind in ResourceKind
+            _alike(self.of(kind), other.of(kind), in_order=kind is ResourceKind.NET) for kind in ResourceKind
         )
+
+    def in_order_of(self, other: ZoneConfig) -> ZoneConfig:
+        """Return the configuration with its resources in the order of another reading of the same (itself, if not)."""
+        places: dict[Any, list[int]] = {}
+        for number, item in enumerate(_ordered(other.resources)):
+            places.setdefault(item, []).append(number)
+        try:
+            numbered = [
+                (places[item].pop(0), resource)
+                for item, resource in zip(_ordered(self.resources), self.resources, strict=True)
+            ]
+        except (KeyError, IndexError):
+            return self
+        return replace(self, resources=tuple(resource for _, resource in sorted(numbered, key=lambda pair: pair[0])))
 
     def as_json(self) -> dict[str, Any]:
         """Return the configuration as the API shows it, secrets masked."""
@@ -282,6 +298,10 @@ _DEFAULTS: Final = {"autoboot": "false"}
 
 def _settings(config: ZoneConfig) -> dict[str, str]:
     return {name: value for name, value in config.globals if value and _DEFAULTS.get(name) != value}
+
+
+def _ordered(resources: tuple[Resource, ...]) -> list[tuple[Any, ...]]:
+    return [(item.kind, *_canonical(item)) for item in resources]
 
 
 def _alike(one: tuple[Resource, ...], other: tuple[Resource, ...], *, in_order: bool) -> bool:

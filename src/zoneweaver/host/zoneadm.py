@@ -139,10 +139,7 @@ def _read_one(completed: Completed) -> ZoneLine | None:
 
 def _read_line(completed: Completed, line: str) -> ZoneLine:
     # 7 fields on illumos, 8 (debugid) on OmniOS; later releases may add more behind these.
-    if "\\" in line:
-        fields = [field.replace("\\:", ":") for field in _SEPARATOR.split(line)]
-    else:
-        fields = line.split(":")
+    fields = [field.replace("\\:", ":") for field in _SEPARATOR.split(line)] if "\\" in line else line.split(":")
     try:
         number, name, state, zonepath, uuid, brand, ip_type = fields[:7]
         if not name or (zonepath not in {"", _UNKNOWN} and not zonepath.startswith("/")):

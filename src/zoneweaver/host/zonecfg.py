@@ -107,9 +107,9 @@ def added(resource: Resource) -> list[Line]:
 def difference(before: ZoneConfig, after: ZoneConfig, *, exactly: bool = False) -> list[Line]:
     """Say the smallest change from one configuration to the other.
 
-    It also gives `net` resources the order of `after`, and with `exactly` all resources. What is changed by `select`
-    moves to the end of its kind (libzonecfg deletes it and adds it again), so where the order counts and would come
-    out otherwise, all resources of the kind are said anew.
+    It also gives `net` resources the order of `after`. What is changed by `select` moves to the end (libzonecfg deletes
+    it and adds it again), so where the order counts and would come out otherwise, all resources of the kind are said
+    anew; with `exactly`, all resources of all kinds, in the order of `after`.
     """
     lines: list[Line] = []
     for name in _GLOBALS:
@@ -118,12 +118,20 @@ def difference(before: ZoneConfig, after: ZoneConfig, *, exactly: bool = False) 
             old, new = old or "false", new or "false"
         if old != new:
             lines.append((f"set {name}=", *quoted(new)) if new else (f"clear {name}",))
+    if exactly and before.resources != after.resources:
+        for kind in ResourceKind:
+            there = before.of(kind)
+            if kind is ResourceKind.RCTL:
+                lines += _difference_of_limits(there, ())
+            elif there:
+                lines.append((f"remove -F {kind.value}",))
+        return lines + [line for item in after.resources for line in added(item)]
     for kind in ResourceKind:
         if kind is ResourceKind.RCTL:
-            lines += _difference_of_limits(before.of(kind), after.of(kind), in_order=exactly)
-            continue
-        in_order = exactly or kind is ResourceKind.NET
-        lines += _difference_of_kind(kind, before.of(kind), after.of(kind), in_order=in_order)
+            lines += _difference_of_limits(before.of(kind), after.of(kind))
+        else:
+            in_order = kind is ResourceKind.NET
+            lines += _difference_of_kind(kind, before.of(kind), after.of(kind), in_order=in_order)
     return lines
 
 
@@ -170,10 +178,8 @@ _UNLIMITED: Final = {
 """How limits that have another name as well are taken away: `remove rctl` does not see them."""
 
 
-def _difference_of_limits(before: tuple[Resource, ...], after: tuple[Resource, ...], *, in_order: bool) -> list[Line]:
+def _difference_of_limits(before: tuple[Resource, ...], after: tuple[Resource, ...]) -> list[Line]:
     kept = [item for item in before if item in after]
-    if in_order and (*kept, *(item for item in after if item not in kept)) != after:
-        kept = []
     lines: list[Line] = []
     for item in before:
         if item not in kept:

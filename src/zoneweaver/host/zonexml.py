@@ -153,7 +153,6 @@ def parse(text: str | bytes, *, path: str = "configuration") -> ZoneConfig:
     pset, pool = root.find("pset"), root.find("tmp_pool")
     if pset is not None:
         resources.append(_dedicated_cpu(pset, pool))
-    resources.sort(key=lambda resource: _ORDER[resource.kind])
     return ZoneConfig(globals=tuple(settings), resources=tuple(resources))
 
 
@@ -171,7 +170,6 @@ _GLOBALS: Final = (
 )
 """Attributes of the root that zonecfg exports, with what their absence means."""
 
-_ORDER: Final = {kind: place for place, kind in enumerate(ResourceKind)}
 
 _NET: Final = ("address", "allowed-address", "physical", "mac-addr", "vlan-id", "global-nic", "defrouter")
 

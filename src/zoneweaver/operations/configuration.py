@@ -81,13 +81,18 @@ async def restore(ctx: Context, zone: str, before: ZoneConfig, after: ZoneConfig
 
 
 async def read(ctx: Context, zone: str) -> ZoneConfig | None:
-    """Ask zonecfg for the configuration; None when there is no such zone."""
+    """Ask zonecfg for the configuration; None when there is no such zone.
+
+    An export is sorted by kind; the order in which the host's file holds the resources is taken from the file.
+    """
     try:
-        return await ctx.ask(zonecfg.export(zone))
+        config = await ctx.ask(zonecfg.export(zone))
     except CommandFailed as error:
         if zonecfg.unknown_zone(error.stderr):
             return None
         raise
+    file = ctx.files.read(zone)
+    return config if file is None else config.in_order_of(file)
 
 
 async def expect(ctx: Context, zone: str, config: ZoneConfig) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoneweaver.domain.errors import CommandFailed, Invalid, NotFound
+from zoneweaver.domain.errors import Invalid, NotFound
 from zoneweaver.domain.intended import modified
 from zoneweaver.domain.names import DatasetName
 from zoneweaver.domain.requests import ExistingVolume, ModifyZone
@@ -15,6 +15,7 @@ from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
 from zoneweaver.operations import configuration, links, records, volumes
 from zoneweaver.operations.zone_create import COMPILING
+from zoneweaver.store.zones import ZoneRecord
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Outputs, Step
 
@@ -32,7 +33,9 @@ class ZoneModify:
         line = next((line for line in await ctx.ask(zoneadm.list_zones()) if line.name == zone), None)
         if line is None:
             raise NotFound("Zone not found", code="zone_not_found")
-        before = await self._read(ctx, zone)
+        before = await configuration.read(ctx, zone)
+        if before is None:
+            raise NotFound("Zone not found", code="zone_not_found")
         record = await records.recall(ctx, zone)
         wanted = _wanted(zone, request, before, ctx.params["defaults"], record.root_dataset if record else None)
         storage = volumes.Storage()
@@ -43,18 +46,11 @@ class ZoneModify:
         modified(request, before, disks=storage.disks)
         return {
             "before": before.as_plain(),
+            "remembered": None if record is None else _remembered(record),
             "running": line.state not in {ZoneState.CONFIGURED, ZoneState.INCOMPLETE, ZoneState.INSTALLED},
             "storage": storage.as_json(),
             "missing_images": [path for path in request.add_cdroms if not ctx.host.path(path).exists()],
         }
-
-    async def _read(self, ctx: Context, zone: str) -> ZoneConfig:
-        try:
-            return await ctx.ask(zonecfg.export(zone))
-        except CommandFailed as error:
-            if zonecfg.unknown_zone(error.stderr):
-                raise NotFound("Zone not found", code="zone_not_found") from error
-            raise
 
     def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:
         """Return the steps that the survey decided on."""
@@ -66,7 +62,7 @@ class ZoneModify:
         return [
             *volumes.steps(ctx, storage, zone=zone),
             _reconfigure(zone, before, after, survey["missing_images"], running=survey["running"]),
-            _remember(zone, request, after, storage.attached),
+            _remember(zone, request, after, storage.attached, survey["remembered"]),
         ]
 
 
@@ -118,7 +114,20 @@ def _reconfigure(
     )
 
 
-def _remember(zone: str, request: ModifyZone, after: ZoneConfig, attached: Sequence[str]) -> Step[Context]:
+def _remembered(record: ZoneRecord) -> dict[str, Any]:
+    """Return what a modification may change of a record."""
+    return {
+        "configuration": dict(record.configuration),
+        "attached": list(record.attached),
+        "tags": list(record.tags),
+        "notes": record.notes,
+        "provisioning": record.provisioning,
+    }
+
+
+def _remember(
+    zone: str, request: ModifyZone, after: ZoneConfig, attached: Sequence[str], before: Mapping[str, Any] | None
+) -> Step[Context]:
     async def do(ctx: Context, _: Outputs) -> None:
         record = await records.recall(ctx, zone)
         if record is None:
@@ -134,4 +143,9 @@ def _remember(zone: str, request: ModifyZone, after: ZoneConfig, attached: Seque
             seen["provisioning"] = dict(request.provisioning)
         await records.note(ctx, zone, **seen)
 
-    return Step(name="record", do=do, progress=95, status="creating_database_record")
+    async def undo(ctx: Context, _: Outputs) -> None:
+        if before is not None:
+            lists = {name: tuple(before[name]) for name in ("attached", "tags")}
+            await records.note(ctx, zone, **{**before, **lists})
+
+    return Step(name="record", do=do, undo=undo, progress=95, status="creating_database_record")

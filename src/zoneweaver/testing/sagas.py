@@ -211,4 +211,8 @@ def _ended(trial: Trial[C], outcome: Outcome, clean: Any, complete: Any, when: s
 
 
 def _same(found: Any, wanted: Any, what: str) -> None:
+    if isinstance(found, dict) and isinstance(wanted, dict):  # show only where they part
+        differing = {key for key in {*found, *wanted} if found.get(key) != wanted.get(key)}
+        found = {key: value for key, value in found.items() if key in differing}
+        wanted = {key: value for key, value in wanted.items() if key in differing}
     assert found == wanted, f"{what}\n  is:        {found}\n  should be: {wanted}"  # noqa: S101
