@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from hypothesis import settings
+from tests.lab import counting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         folder = Path(os.environ.pop(RUN))
         subprocess.run([TOOL, "stop", folder / "pg"], check=False, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how much was tried."""
+    if RUN in os.environ:
+        for line in counting.summary(Path(os.environ[RUN])):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,16 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
-
-from labhost.world import World
 
 from tests.lab import ports
 from tests.lab.zygote import Process, Zygote
 
+from labhost.world import World
+
+LOOK_SECONDS = 2.0
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 _TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _TLS.check_hostname = False
@@ -50,8 +52,9 @@ class Lab:
     flags: dict[str, Any] = field(default_factory=dict)
     process: Process | None = None
     starts: int = 0
-    looks: int = 0
-    """How many looks at the host its database knew of before the last start."""
+    begun: float = 0.0
+    begun_at: str = ""
+    """When the agent was started last, by the clock that its database knows."""
     _connection: http.client.HTTPSConnection | None = None
     _memory: sqlite3.Connection | None = None
 
@@ -59,8 +62,7 @@ class Lab:
         """Start the agent; returns at once."""
         self.close_connection()
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if (self.home / "zoneweaver.db").exists():
-            self.looks = self.look("SELECT count(*) FROM tasks WHERE operation = 'zone_discover'")[0][0]
+        self.begun, self.begun_at = time.monotonic(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         flags = {
             "home": str(self.home),
             "server.bind_address": "127.0.0.1",
@@ -121,7 +123,11 @@ class Lab:
         if self._connection.sock is not None:
             self._connection.sock.settimeout(timeout)
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        said = {"X-API-Key": self.key, **({"Content-Type": "application/json"} if data is not None else {}), **(headers or {})}
+        said = {
+            "X-API-Key": self.key,
+            **({"Content-Type": "application/json"} if data is not None else {}),
+            **(headers or {}),
+        }
         try:
             self._connection.request(method, path, body=data, headers=said)
             answer = self._connection.getresponse()
@@ -132,7 +138,11 @@ class Lab:
         if answer.will_close:
             self.close_connection()
         is_json = "json" in (answer.headers.get("content-type") or "")
-        return Answer(answer.status, json.loads(text) if is_json and text else text, {k.lower(): v for k, v in answer.headers.items()})
+        return Answer(
+            answer.status,
+            json.loads(text) if is_json and text else text,
+            {k.lower(): v for k, v in answer.headers.items()},
+        )
 
     def get(self, path: str) -> Any:
         """What is at a path; it must be there."""
@@ -153,7 +163,11 @@ class Lab:
     def new_key(self) -> None:
         """Make the first key, with the setup token."""
         token = (self.home / "setup.token").read_text(encoding="ascii").strip()
-        made = self.post("/api-keys/bootstrap", {"name": "tests", "description": ""}, headers={"X-Setup-Token": token, "X-API-Key": ""})
+        made = self.post(
+            "/api-keys/bootstrap",
+            {"name": "tests", "description": ""},
+            headers={"X-Setup-Token": token, "X-API-Key": ""},
+        )
         assert made.status in {200, 201}, made
         self.key = made.body["api_key"]
 
@@ -185,11 +199,13 @@ class Lab:
 
     def settled(self, *, seconds: float = 20.0) -> None:
         """Wait until no task is pending or running, the look at the host that follows each start among them."""
-        wait_for(lambda: self.looked() and not self.busy() or None, "an idle agent", seconds, self.seen)
+        wait_for(lambda: (self.looked() and not self.busy()) or None, "an idle agent", seconds, self.seen)
 
     def looked(self) -> bool:
-        """Whether the agent has looked at the host since its last start, or is about to."""
-        return bool(self.look("SELECT count(*) FROM tasks WHERE operation = 'zone_discover'")[0][0] >= self.looks + 1)
+        """Whether the agent has looked at the host since its last start (a look that met a fault is not waited for)."""
+        if time.monotonic() - self.begun > LOOK_SECONDS:
+            return True
+        return bool(self.look(f"SELECT count(*) FROM zones WHERE last_seen >= '{self.begun_at}'")[0][0])
 
     def busy(self) -> int:
         """How many tasks are pending or running; asked of the database, which costs the agent nothing."""
@@ -223,7 +239,7 @@ class Lab:
 
     def discard(self) -> None:
         """End the agent and everything on the host, and remove both folders."""
-        from labhost.ending import end  # noqa: PLC0415
+        from labhost.ending import end
 
         self.kill()
         if self._memory is not None:

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from labhost.world import World
-
 from tests.lab import worlds
 from tests.lab.agents import Lab, copy_home
 from tests.lab.cases import EVERYTHING
 from tests.lab.judging import settle
 from tests.lab.zygote import Zygote
+
+from labhost.world import World
 
 
 @dataclass
@@ -151,13 +150,3 @@ def lab(lab_of: Callable[..., Lab]) -> Lab:
 def fresh() -> Callable[[], str]:
     """Names for zones that no other test uses."""
     return lambda: f"z{uuid.uuid4().hex[:8]}"
-
-
-TALLY = pytest.StashKey[list[tuple[str, str, str]]]()
-
-
-@pytest.fixture
-def tally(request: pytest.FixtureRequest) -> Callable[[str, str, list[str]], None]:
-    """Counts a case of the sweep; workers hand their counts over at their end."""
-    counted = request.config.stash.setdefault(TALLY, [])
-    return lambda operation, fault, argv: counted.append((operation, fault, " ".join(argv[:1])))

@@ -7,15 +7,15 @@ import re
 import sqlite3
 import time
 from pathlib import Path
-from xml.etree import ElementTree
 from typing import Any
+from xml.etree import ElementTree
+
+from tests.lab.agents import Lab, wait_for
 
 from labhost.ending import running
 from labhost.evidence import difference, evidence
 from labhost.world import World
 from labhost.zones import index
-
-from tests.lab.agents import Lab, wait_for
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SCRIPT = re.compile(r"/\S*/scratch/script-[0-9a-f]+")
@@ -87,7 +87,11 @@ def disagreements(lab: Lab) -> list[str]:
         elif row["current_task"] is not None:
             found.append(f"zone {name} still has a task: {row['current_task']}")
     tasks = lab.get("/tasks?limit=100")
-    found += [f"task {row['operation']} is {row['status']}" for row in tasks["tasks"] if row["status"] in {"pending", "running"}]
+    found += [
+        f"task {row['operation']} is {row['status']}"
+        for row in tasks["tasks"]
+        if row["status"] in {"pending", "running"}
+    ]
     scratch = lab.home / "scratch"
     if scratch.exists():
         found += [f"left in scratch: {path.name}" for path in scratch.iterdir()]
@@ -139,14 +143,16 @@ def parted(before: Picture, after: Picture) -> str:
     found: list[str] = []
     for key in sorted(before.keys() & after.keys()):
         if before[key] != after[key] and "\n" in before[key]:
-            lines = difflib.unified_diff(before[key].splitlines(), after[key].splitlines(), key, "now", lineterm="", n=0)
+            lines = difflib.unified_diff(
+                before[key].splitlines(), after[key].splitlines(), key, "now", lineterm="", n=0
+            )
             found += list(lines)
     return "\n    ".join(found[:30])
 
 
 def journal(world: World) -> list[dict[str, Any]]:
     """The commands that were said to the host, in the order in which they were begun."""
-    from labhost.journal import read  # noqa: PLC0415
+    from labhost.journal import read
 
     return sorted(read(world), key=lambda entry: float(entry["t"]))
 

@@ -9,18 +9,22 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from labhost import faults
 from tests.lab.agents import Answer, Lab, TooLate, wait_for
 from tests.lab.cases import Operation
 from tests.lab.judging import Picture, alike, disagreements, idle, journal, parted, picture, settle, shape, told
+
+from labhost import faults
 
 if TYPE_CHECKING:
     from tests.lab.conftest import Setups
 
 FAULTS = (
     "fail-before", "fail-after", "hang-before", "hang-after", "kill-before", "kill-during", "kill-after",
-    "garbage", "empty", "missing",
+    "garbage", "empty", "missing", "stop-during",
 )  # fmt: skip
+STOP_SECONDS = 0.1
+"""How long an agent that is asked to stop waits for a command, which then takes longer."""
+
 OUTLIVES = 0.1
 """Seconds for which a command outlives the agent that is killed during it."""
 
@@ -52,6 +56,8 @@ class Seen:
     error: str
     fired: list[list[str]]
     problems: list[str]
+    told_twice: bool = False
+    """Whether the second fault was struck, too."""
 
 
 def run_clean(setups: Setups, operation: Operation) -> Clean:
@@ -103,7 +109,9 @@ def _stopped(setups: Setups, operation: Operation) -> Picture:
 class Case:
     """One run of an operation with a fault at its command number `at` (1 is the first), then maybe another one."""
 
-    def __init__(self, setups: Setups, operation: Operation, clean: Clean, *, fault: str, at: int, then: int = 0) -> None:
+    def __init__(
+        self, setups: Setups, operation: Operation, clean: Clean, *, fault: str, at: int, then: int = 0
+    ) -> None:
         self.setups = setups
         self.operation = operation
         self.clean = clean
@@ -117,7 +125,7 @@ class Case:
 
     def run(self) -> Seen:
         """Run it and judge it."""
-        lab = self.setups.lab(self.operation.setup, **{"server.shutdown_seconds": 0.3})
+        lab = self.setups.lab(self.operation.setup, **{"server.shutdown_seconds": STOP_SECONDS})
         try:
             return self._run(lab)
         except TooLate as late:
@@ -138,9 +146,15 @@ class Case:
         sender.start()
         if self.fault.startswith("hang"):
             self._unhang(lab, sender)
+        if self.fault == "stop-during":
+            wait_for(lambda: faults.fired(lab.world, self.orders[0]) or None, "the fault", 10.0, lab.seen)
+            status = lab.agent.stop()
+            assert status == 0, (status, lab.agent.said())
         sender.join(20)
         if sender.is_alive():
             raise TooLate(f"the request is not answered\n{lab.seen()}")
+        if self.broken is not None and self.fault.startswith("kill"):
+            lab.agent.await_end(5)
         row = self._bring_to_end(lab)
         if self.fault == "missing":
             os.rename(f"{lab.world.path}/{name}.away", f"{lab.world.path}/bin/{name}")
@@ -148,12 +162,19 @@ class Case:
 
     def _order(self, lab: Lab, name: str) -> None:
         act, _, when = self.fault.partition("-")
+        seconds = OUTLIVES
+        if self.fault == "stop-during":
+            act, seconds = "slow", 5 * STOP_SECONDS
         message = SAID.get(name, f"{name}: failed")
         self.orders.append(
-            faults.order(lab.world, command="*", nth=self.at, act=act, when=when or "before", message=message, seconds=OUTLIVES)
+            faults.order(
+                lab.world, command="*", nth=self.at, act=act, when=when or "before", message=message, seconds=seconds
+            )
         )
         if self.then:
-            self.orders.append(faults.order(lab.world, command="*", nth=self.then, act="kill", when="during", seconds=OUTLIVES))
+            self.orders.append(
+                faults.order(lab.world, command="*", nth=self.then, act="kill", when="during", seconds=OUTLIVES)
+            )
 
     def _send(self, lab: Lab) -> None:
         try:
@@ -203,14 +224,16 @@ class Case:
             if self.answer.status != 202:
                 return {"status": "none", "error_message": None}
             return lab.task(_task_ids(self.answer)[0])
-        mine = lab.look(f"SELECT id FROM tasks WHERE seq > {self.known} AND operation <> 'zone_discover' ORDER BY seq LIMIT 1")
+        mine = lab.look(
+            f"SELECT id FROM tasks WHERE seq > {self.known} AND operation <> 'zone_discover' ORDER BY seq LIMIT 1"
+        )
         return lab.task(mine[0][0]) if mine else {"status": "none", "error_message": None}
 
     def _judge(self, lab: Lab, row: dict[str, Any] | None) -> Seen:
         settle(lab.world)
         problems: list[str] = []
         fired = self._fired(lab)
-        if self.fault != "missing" and not fired:
+        if self.fault != "missing" and not faults.fired(lab.world, self.orders[0]):
             problems.append("the fault was never struck")
         now = picture(lab.world)
         status = "refused" if row is None else str(row["status"])
@@ -218,14 +241,18 @@ class Case:
         after = alike(lab.world, now)
         if status == "completed":
             if after != self.clean.end:
-                problems.append(f"completed, but the host is not as after an untroubled run:\n    {told(self.clean.end, after)}")
+                problems.append(
+                    f"completed, but the host is not as after an untroubled run:\n    {told(self.clean.end, after)}"
+                )
         elif now != self.begin and not self._excused(status, after):
-            problems.append(f"{status}, but the host is not as before:\n    {told(self.begin, now)}\n    {parted(self.begin_alike, after)}")
+            problems.append(
+                f"{status}, but the host is not as before:\n    {told(self.begin, now)}\n    {parted(self.begin_alike, after)}"
+            )
         if status in {"failed", "cancelled"} and not error:
             problems.append(f"{status} without a word why")
         problems += idle(lab)
         problems += disagreements(lab)
-        return Seen(status, error, fired, problems)
+        return Seen(status, error, fired, problems, len(fired) > 1)
 
     def _excused(self, status: str, after: Picture) -> bool:
         """Whether the host may be other than before, although the task did not complete.

@@ -1,18 +1,23 @@
-"""Every command of every operation fails, hangs, lies, is missing, or takes the agent with it; nothing is ever half done."""
+"""Every command of every operation fails, hangs, lies, is missing, or takes the agent with it; nothing is half done."""
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
 
+import pytest
 from tests.lab.cases import BY_NAME
 from tests.lab.conftest import Setups
-from tests.lab.sweeping import FAULTS, Case, Clean, run_clean
+from tests.lab.counting import count
+from tests.lab.sweeping import FAULTS, Case, Clean, Seen, run_clean
 
 pytestmark = pytest.mark.slow
 
+ASKING = {("zoneadm", "list"), ("zfs", "get"), ("zonecfg", "export"), ("dladm", "show-vnic")}
+LONGEST_WAY_BACK = 30
+
 
 @pytest.fixture(scope="session")
-def cleans(setups: Setups) -> dict[str, Clean]:
+def cleans() -> dict[str, Clean]:
     """Untroubled runs, by operation."""
     return {}
 
@@ -24,20 +29,56 @@ def clean_run(cleans: dict[str, Clean], setups: Setups, name: str) -> Clean:
     return cleans[name]
 
 
+def told(what: str, clean: Clean, at: int, seen: Seen) -> str:
+    """A case that went wrong, in words."""
+    problems = "\n  ".join(seen.problems)
+    return f"{what} at {at} ({' '.join(clean.commands[at - 1])[:200]}): {seen.status} {seen.error[:300]}\n  {problems}"
+
+
+def changing(commands: Sequence[list[str]]) -> list[int]:
+    """The places of the commands that change something."""
+    return [
+        at
+        for at, argv in enumerate(commands, start=1)
+        if not any(argv[0] == name and word in argv for name, word in ASKING)
+    ]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", list(BY_NAME))
-def test_a_fault_at_any_command_leaves_all_or_nothing(name: str, fault: str, setups: Setups, cleans: dict[str, Clean], tally) -> None:
+def test_a_fault_at_any_command_leaves_all_or_nothing(
+    name: str, fault: str, setups: Setups, cleans: dict[str, Clean]
+) -> None:
     """An operation with one fault ends complete or leaves the host byte for byte as before, neighbours untouched."""
     clean = clean_run(cleans, setups, name)
-    places = range(1, len(clean.commands) + 1)
+    places: Sequence[int] = range(1, len(clean.commands) + 1)
     if fault == "missing":  # a command is there or it is not
         names = [argv[0] for argv in clean.commands]
         places = [names.index(command) + 1 for command in dict.fromkeys(names)]
     wrong = []
     for at in places:
         seen = Case(setups, BY_NAME[name], clean, fault=fault, at=at).run()
-        tally(name, fault, clean.commands[at - 1])
+        count("sweep", name, fault, str(at))
         if seen.problems:
-            told = "\n  ".join(seen.problems)
-            wrong.append(f"{fault} at {at} ({' '.join(clean.commands[at - 1])[:200]}): {seen.status} {seen.error[:300]}\n  {told}")
+            wrong.append(told(fault, clean, at, seen))
     assert not wrong, f"{len(wrong)} of {len(places)} cases\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("first", ["fail-after", "kill-during"])
+@pytest.mark.parametrize("name", list(BY_NAME))
+def test_a_death_on_the_way_from_a_fault_changes_nothing_about_that(
+    name: str, first: str, setups: Setups, cleans: dict[str, Clean]
+) -> None:
+    """Also an agent that is killed while it undoes what failed, or takes up what it was killed over, ends clean."""
+    clean = clean_run(cleans, setups, name)
+    wrong, tried = [], 0
+    for at in changing(clean.commands):
+        for then in range(at + 1, at + LONGEST_WAY_BACK):
+            seen = Case(setups, BY_NAME[name], clean, fault=first, at=at, then=then).run()
+            if not seen.told_twice:
+                break  # the way was over before
+            tried += 1
+            count("sweep", name, f"{first}, then killed", str(at))
+            if seen.problems:
+                wrong.append(told(f"{first} and killed at command {then}", clean, at, seen))
+    assert not wrong, f"{len(wrong)} of {tried} cases\n" + "\n".join(wrong)

@@ -110,7 +110,9 @@ def copy(source: World, target: Path) -> World:
     (target / "bin").mkdir()
     for entry in os.scandir(f"{source.path}/bin"):
         shim = target / "bin" / entry.name
-        shim.write_text(Path(entry.path).read_text(encoding="utf-8").replace(repr(source.path), repr(str(target))), encoding="utf-8")
+        shim.write_text(
+            Path(entry.path).read_text(encoding="utf-8").replace(repr(source.path), repr(str(target))), encoding="utf-8"
+        )
         shim.chmod(0o755)
     _move_devices(f"{target}/root/dev/zvol", source.path, str(target))
     return World(str(target))

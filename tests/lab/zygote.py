@@ -132,7 +132,7 @@ class Zygote:
 
 def main(number: int) -> None:
     """Be the zygote, until the other end of the socket is closed."""
-    from zoneweaver import agent  # noqa: PLC0415 - only here
+    from zoneweaver import agent
 
     _warm(agent)
     gc.collect()
@@ -174,7 +174,7 @@ def main(number: int) -> None:
 
 def _warm(agent: Any) -> None:
     """Import what the agent imports late."""
-    import importlib  # noqa: PLC0415
+    import importlib
 
     for name in (
         "uvicorn.protocols.http.h11_impl",
@@ -194,7 +194,7 @@ def _warm(agent: Any) -> None:
 
 
 def _be_agent(agent: Any, order: dict[str, Any], handles: list[int]) -> NoReturn:
-    import resource  # noqa: PLC0415
+    import resource
 
     code = 1
     try:
@@ -210,7 +210,7 @@ def _be_agent(agent: Any, order: dict[str, Any], handles: list[int]) -> NoReturn
         for name, limit in order["limits"].items():
             kind = getattr(resource, name)
             resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
-        from zoneweaver import settings  # noqa: PLC0415
+        from zoneweaver import settings
 
         def ready(*_: object, **__: object) -> None:
             os.write(tidings, f"{order['flags']['server.https_port']}\n".encode())
@@ -219,8 +219,8 @@ def _be_agent(agent: Any, order: dict[str, Any], handles: list[int]) -> NoReturn
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    except BaseException:  # noqa: BLE001 - a child must not return into the zygote's loop
-        import traceback  # noqa: PLC0415
+    except BaseException:
+        import traceback
 
         traceback.print_exc()
     finally:
