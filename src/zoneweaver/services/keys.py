@@ -109,7 +109,7 @@ class Keys:
             while self._used:
                 used, self._used = self._used, set()
                 with contextlib.suppress(Unavailable):  # reading goes on while nothing can be written
-                    await self.database.note(functools.partial(stored.touch, key_ids=used))
+                    await self.database.run(functools.partial(stored.touch, key_ids=used), quiet=True)
         finally:
             self._noting = False
 

@@ -104,10 +104,6 @@ class Database:
         result: T = await self._submit(Job(fn, asyncio.get_running_loop(), quiet=quiet))
         return result
 
-    async def note(self, fn: Callable[[Connection], None]) -> None:
-        """Do as `run` for what changes no answer that anybody keeps: `revision` stays, and nobody is told."""
-        await self._submit(Job(fn, asyncio.get_running_loop(), quiet=True))
-
     async def read(self, fn: Callable[[Connection], T]) -> T:
         """Run the function in a transaction that only reads. Raises Unavailable when the database cannot be read."""
         if self._readers is None:
