@@ -82,6 +82,8 @@ def client(used: Settings, key: str = "") -> httpx2.AsyncClient:
 
 async def test_a_fresh_agent_answers_and_makes_its_first_key(home: Path) -> None:
     """Certificate, state folder and setup token are private; the token makes the first key; the host is looked at."""
+    with (home.parent / "bin" / "zoneadm").open("a") as command:
+        command.write("echo '-:theirs:installed:/zones/theirs::bhyve:excl:1'\n")
     used = settings.load(environ=environ(home))
     async with running(used) as ready, client(used) as http:
         assert ready.setup_token
@@ -91,10 +93,11 @@ async def test_a_fresh_agent_answers_and_makes_its_first_key(home: Path) -> None
         made = await http.post("/api-keys/bootstrap", headers={"x-setup-token": token})
         key = {"x-api-key": made.json()["api_key"]}
 
-        async def looked() -> object:
-            return (await http.get("/tasks?operation=zone_discover", headers=key)).json()["tasks"]
+        async def found() -> list[str]:
+            return [zone["name"] for zone in (await http.get("/zones", headers=key)).json()["zones"]]
 
-        await until(looked, lambda tasks: bool(tasks) and tasks[0]["status"] == "completed", what="a look at the host")  # type: ignore[index]
+        await until(found, lambda names: names == ["theirs"], what="a look at the host")
+        assert (await http.get("/tasks", headers=key)).json()["tasks"] == [], "nobody asked for a task"
         assert "zoneweaver_command_seconds_count" in (await http.get("/metrics", headers=key)).text
     for path, mode in (
         (home, 0o700),
