@@ -1,5 +1,7 @@
 """Names that cannot be built wrong."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,23 @@ from zoneweaver.domain.names import (
     plain_value,
 )
 
-HOSTILE = ["", " ", "a b", "a;b", "a\nb", "$(reboot)", "a#b", 'a"b', "a'b", "ä", "\x00", "a\x7f", "../x", "-", "x" * 300]
+HOSTILE = [
+    "",
+    " ",
+    "a b",
+    "a;b",
+    "a\nb",
+    "$(reboot)",
+    "a#b",
+    'a"b',
+    "a'b",
+    "ä",
+    "\x00",
+    "a\x7f",
+    "../x",
+    "-",
+    "x" * 300,
+]
 
 
 @pytest.mark.parametrize("name", ["a", "web-01", "Web_1.x", "0", "a" * 63])
@@ -63,7 +81,8 @@ def test_a_dataset_holds_what_lies_below_it_and_nothing_that_only_begins_alike()
 def test_snapshots():
     """A snapshot is a dataset and a name."""
     assert SnapshotName.parse("rpool/t@ready").dataset == "rpool/t"
-    for bad in ["rpool/t", "@x", "rpool/t@", "rpool/t@a@b", "rpool/t@a/b", None]:
+    bads: list[Any] = ["rpool/t", "@x", "rpool/t@", "rpool/t@a@b", "rpool/t@a/b", None]
+    for bad in bads:
         with pytest.raises(Invalid):
             SnapshotName.parse(bad)
 
@@ -93,7 +112,9 @@ def test_mac_addresses_are_padded_and_must_be_unicast(octets):
         assert MacAddress.parse(text.upper().replace(":", "-")) == MacAddress.parse(text)
 
 
-@pytest.mark.parametrize("path", ["relative", "/a/../b", "/a//b", "/", "/a/", '/a"b', "/a\nb", "/ä", "/a/./b", "", None])
+@pytest.mark.parametrize(
+    "path", ["relative", "/a/../b", "/a//b", "/", "/a/", '/a"b', "/a\nb", "/ä", "/a/./b", "", None]
+)
 def test_bad_paths(path):
     """A path that could mean another place is refused."""
     with pytest.raises(Invalid):
@@ -104,7 +125,8 @@ def test_addresses_need_a_prefix():
     """An address without a prefix is unusable for cloud-init."""
     assert interface_address("10.0.0.5/24", field="f") == "10.0.0.5/24"
     assert interface_address("fd00::1/64", field="f") == "fd00::1/64"
-    for bad in ["10.0.0.5", "10.0.0.256/24", "10.0.0.5/33", "x/24", "", None, "10.0.0.5/24,10.0.0.6/24"]:
+    bads: list[Any] = ["10.0.0.5", "10.0.0.256/24", "10.0.0.5/33", "x/24", "", None, "10.0.0.5/24,10.0.0.6/24"]
+    for bad in bads:
         with pytest.raises(Invalid):
             interface_address(bad, field="f")
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from zoneweaver.domain.errors import Invalid
 from zoneweaver.domain.intended import created, modified
+from zoneweaver.domain.names import DatasetName
 from zoneweaver.domain.requests import CreateZone, ExistingVolume, ModifyZone, NewVolume
 from zoneweaver.domain.secret import Secret
 from zoneweaver.domain.zone import ResourceKind, ZoneConfig
@@ -94,7 +95,13 @@ def test_the_documents_creation_becomes_the_documents_configuration():
             "diskif": "virtio",
             "netif": "virtio",
             "vnc": "on",
-            "boot_volume": {"create_new": True, "pool": "rpool", "dataset": "zones", "volume_name": "root", "size": "30G"},
+            "boot_volume": {
+                "create_new": True,
+                "pool": "rpool",
+                "dataset": "zones",
+                "volume_name": "root",
+                "size": "30G",
+            },
             "nics": [{"physical": "vnic0", "global_nic": "igb0"}],
             "cdroms": [{"path": "/iso/omnios-r151050.iso"}],
             "start_after_create": True,
@@ -102,7 +109,9 @@ def test_the_documents_creation_becomes_the_documents_configuration():
     )
     assert isinstance(request.boot, NewVolume)
     assert request.boot.name("web-server-01", pool="x", dataset="y", volume="z") == "rpool/zones/web-server-01/root"
-    config = created(request, zonepath="/rpool/zones/web-server-01/path", boot="rpool/zones/web-server-01/root", disks=())
+    config = created(
+        request, zonepath="/rpool/zones/web-server-01/path", boot="rpool/zones/web-server-01/root", disks=()
+    )
     assert config.attrs == {
         "ram": "2G",
         "vcpus": "2",
@@ -164,7 +173,7 @@ def test_removing_the_first_disk_keeps_the_others_under_their_names_and_frees_it
     config = modified(ModifyZone.from_json({"remove_disks": ["disk0"]}), before(), disks=())
     assert config.disks == {"bootdisk": "rpool/web/root", "disk1": "rpool/web/b"}
     assert "/dev/zvol/rdsk/rpool/web/a" not in [item.key for item in config.of(ResourceKind.DEVICE)]
-    again = modified(ModifyZone(add_disks=(ExistingVolume(dataset="p/x"),)), config, disks=("p/x",))
+    again = modified(ModifyZone(add_disks=(ExistingVolume(dataset=DatasetName("p/x")),)), config, disks=("p/x",))
     assert again.disks["disk0"] == "p/x"
 
 

@@ -35,7 +35,7 @@ def assume(world: World, argv: list[str]) -> tuple[str, list[str]]:
     return command, argv[1:]
 
 
-def main(world: World, argv: list[str]) -> int:
+def main(world: World, argv: list[str]) -> int:  # noqa: ARG001 - every command is called alike
     """Run something that is no command of the host, or say that it cannot be run."""
     if not argv:
         sys.stderr.write("pfexec [-P privset] cmd [arg ..]\n")
