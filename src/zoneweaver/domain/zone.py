@@ -240,7 +240,7 @@ class ZoneConfig:
                 {
                     "kind": item.kind.value,
                     **{name: str(value) for name, value in item.props},
-                    "list": list(item.lists),
+                    "list": [list(entry) for entry in item.lists],
                 }
                 for item in rest
             ]
