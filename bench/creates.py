@@ -46,6 +46,7 @@ def instantly(effort: Effort) -> list[Row]:
         with bench(start=False) as made, instant.serving(made.world, made.folder) as commands:
             made.commands = str(commands)
             made.start()
+            made.settle(0)
             walls, inside, count, used = _one_by_one(made, effort.rounds)
             own = [wall - within for wall, within in zip(walls, inside, strict=True)]
             sustained = _sustained(made, effort)

@@ -50,6 +50,8 @@ class Bench:
     process: subprocess.Popen[str] | None = None
     port: int = 0
     """Where the agent answers."""
+    ran_before: int = 0
+    """How many commands the host had run when the agent was started last."""
 
     @property
     def home(self) -> Path:
@@ -70,6 +72,7 @@ class Bench:
         }
         words = [word for name, value in chosen.items() for word in ("--set", f"{name}={value}")]
         place = ["--home", str(self.home), "--bind-address", "127.0.0.1", "--https-port", str(self.port)]
+        self.ran_before = len(self.ran())
         began = time.perf_counter()
         with (self.folder / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -129,12 +132,12 @@ class Bench:
         return journal.read(self.world)
 
     def settle(self, zones: int) -> None:
-        """Wait until the agent knows of so many zones and has nothing to do."""
+        """Wait until the agent has looked at the host, knows of so many zones, and has nothing to do."""
         deadline = time.monotonic() + 60
         with self.connection() as connection:
             while time.monotonic() < deadline:
                 idle = not any(connection.get(f"/tasks?status={word}")["tasks"] for word in ("pending", "running"))
-                if idle and connection.get("/zones?limit=1")["total"] == zones:
+                if idle and len(self.ran()) > self.ran_before and connection.get("/zones?limit=1")["total"] == zones:
                     return
                 time.sleep(0.02)
         raise TimeoutError(f"the agent does not know of {zones} zones: {self.said()}")
