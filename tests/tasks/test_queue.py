@@ -184,7 +184,17 @@ def test_an_unknown_dependency_or_parent_is_refused(database: Database) -> None:
         add(database, new("a", depends_on="ghost"))
     with pytest.raises(Invalid, match="ghost"):
         add(database, new("a", parent_task_id="ghost"))
+    with pytest.raises(Invalid, match="own parent"):
+        add(database, new("p"), new("a", parent_task_id="p", depends_on="p"))
     assert database.read_now(history.stats)["total"] == 0
+
+
+def test_a_parent_that_has_ended_gets_no_children(database: Database) -> None:
+    """What was summed up stays as it is."""
+    add(database, new("p"))
+    cancel(database, "p")
+    with pytest.raises(Conflict, match="ended"):
+        add(database, new("a", parent_task_id="p"))
 
 
 def chain(database: Database) -> None:
@@ -336,6 +346,14 @@ def test_what_cannot_be_retried(database: Database) -> None:
         retry(database, "a")
     with pytest.raises(NotFound):
         retry(database, "ghost")
+
+
+def test_retrying_what_hangs_on_a_failed_task(database: Database) -> None:
+    """A dependant cannot be retried without what it depends on; the answer names that."""
+    add(database, new("a"), new("b", depends_on="a"))
+    cancel(database, "a")
+    with pytest.raises(Conflict, match="task a, which is cancelled"):
+        retry(database, "b")
 
 
 def test_a_dead_owner_is_succeeded(database: Database) -> None:

@@ -114,6 +114,7 @@ class Engine:
         """Take over what a dead agent left, and begin. Raises Conflict when another agent holds the database."""
         self._alone = self._database.hold_alone()
         script.clear(self._host.scratch)
+        Guard.clear(self._host.scratch)
         stack = AsyncExitStack()
         self._group = await stack.enter_async_context(anyio.create_task_group())
         self._stack = stack

@@ -13,6 +13,8 @@ import signal
 from pathlib import Path
 from typing import Final
 
+from zoneweaver.host.script import remove_unlocked
+
 PREFIX: Final = "guard-"
 
 
@@ -24,6 +26,11 @@ class Guard:
     def __init__(self, folder: Path, task_id: str) -> None:
         self._path = folder.resolve() / f"{PREFIX}{task_id}"
         self._handle: int | None = None
+
+    @staticmethod
+    def clear(folder: Path) -> None:
+        """Remove the guards that nothing is behind any more, before the first task of this agent takes one."""
+        remove_unlocked(folder, PREFIX)
 
     def take(self) -> bool:
         """Take the lock; False when somebody else has it still."""

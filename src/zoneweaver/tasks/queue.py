@@ -83,7 +83,8 @@ def enqueue(c: Connection, new: NewTask) -> Task:
     """Queue a task; once the transaction is committed it survives everything.
 
     A task that others name as `parent_task_id` before it runs becomes a summary: it runs nothing itself and ends as
-    its children do. Raises Invalid for an unknown `depends_on` or parent, Conflict for a second creation of a zone.
+    its children do. Raises Invalid for an unknown `depends_on` or parent, Conflict for a
+    parent that has ended and for a second creation of a zone.
     """
     ready, doomed = True, False
     if new.depends_on is not None:
@@ -93,9 +94,14 @@ def enqueue(c: Connection, new: NewTask) -> Task:
         ready = dependency.status is Status.COMPLETED
         doomed = dependency.status.terminal and not ready
     if new.parent_task_id is not None:
-        c.execute(sql.BECOME_PARENT, {"key": new.parent_task_id})
-        if find(c, new.parent_task_id) is None:
+        parent = find(c, new.parent_task_id)
+        if parent is None:
             raise Invalid(f"Task {new.parent_task_id} is unknown", field="parent_task_id")
+        if parent.status.terminal:
+            raise Conflict(f"Task {parent.id} has ended already", code="task_ended")
+        if new.depends_on == parent.id:
+            raise Invalid("A task cannot depend on its own parent", field="depends_on")
+        c.execute(sql.BECOME_PARENT, {"key": new.parent_task_id})
     moment = transaction.now(c)
     row = {
         "id": new.id,
@@ -292,6 +298,12 @@ def _copy(c: Connection, old_id: str, renamed: dict[str, str], created_by: str, 
     moment = transaction.now(c)
     depends_on = renamed.get(old["depends_on"], old["depends_on"])
     dependency = None if depends_on is None else find(c, depends_on)
+    if dependency is not None and dependency.status in {Status.FAILED, Status.CANCELLED}:
+        raise Conflict(
+            f"Task {old_id} depends on task {dependency.id}, which is {dependency.status.value}: retry that one",
+            code="not_retryable",
+            details={"depends_on": dependency.id},
+        )
     kept = {name: old[name] for name in ("zone_name", "operation", "priority", "summary", "params")}
     fresh = {
         "id": new_id,
