@@ -44,7 +44,12 @@ def written(folder: Path, text: str) -> Iterator[Script]:
 
 def clear(folder: Path) -> None:
     """Remove the scripts that a dead agent left behind, except those whose command still lives."""
-    for left in folder.glob(f"{PREFIX}*"):
+    remove_unlocked(folder, PREFIX)
+
+
+def remove_unlocked(folder: Path, prefix: str) -> None:
+    """Remove the files with this prefix that nobody holds locked."""
+    for left in folder.glob(f"{prefix}*"):
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             handle = os.open(left, os.O_RDWR | os.O_CLOEXEC)
             try:
