@@ -180,7 +180,8 @@ class Lab:
 
     def wait(self, task_id: str, *, seconds: float = 20.0) -> dict[str, Any]:
         """Wait until a task has ended and return its row; an agent that is gone meanwhile is an error."""
-        return wait_for(lambda: self._ended(task_id), f"the end of task {task_id}", seconds, self.seen)
+        row: dict[str, Any] = wait_for(lambda: self._ended(task_id), f"the end of task {task_id}", seconds, self.seen)
+        return row
 
     def _ended(self, task_id: str) -> dict[str, Any] | None:
         row = self.task(task_id)

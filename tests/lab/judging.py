@@ -8,7 +8,7 @@ import sqlite3
 import time
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from tests.lab.agents import Lab, wait_for
 
@@ -54,10 +54,10 @@ def _by_kind(document: str) -> str:
     Who takes an element away and puts it back finds it behind those of other kinds, which zonecfg and the brand read
     apart anyway.
     """
-    root = ElementTree.fromstring(document)
+    root = ET.fromstring(document)
     lines = [f"{name}={value}" for name, value in sorted(root.attrib.items())]
     for tag in sorted({child.tag for child in root}):
-        lines += [ElementTree.tostring(child, encoding="unicode").strip() for child in root.findall(tag)]
+        lines += [ET.tostring(child, encoding="unicode").strip() for child in root.findall(tag)]
     return "\n".join(lines)
 
 
