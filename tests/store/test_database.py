@@ -242,6 +242,27 @@ async def test_another_agent_is_heard(postgres_database: str, tmp_path: Path) ->
     two.close()
 
 
+async def test_a_listener_comes_back(postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the server ends the listening connection, a new one is made, and whoever listens looks at everything."""
+    monkeypatch.setattr("zoneweaver.store.listening.RETRY_SECONDS", 0.05)
+    database = Database.open(postgres_database, Seal.load(tmp_path))
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+    times: list[Sequence[tuple[str, str]]] = []
+    first, second = anyio.Event(), anyio.Event()
+
+    async def hear(changes: Sequence[tuple[str, str]]) -> None:
+        times.append(changes)
+        (second if first.is_set() else first).set()
+
+    with anyio.fail_after(20):
+        async with database.hearing(hear):
+            await first.wait()
+            await database.run(lambda c: c.execute(text(ended)).all())
+            await second.wait()
+    assert times == [[], []]
+    database.close()
+
+
 def test_the_file_is_private(sqlite_url: str, tmp_path: Path) -> None:
     """Database, write-ahead log and shared memory are readable by their owner alone."""
     database = Database.open(sqlite_url, Seal.load(tmp_path))

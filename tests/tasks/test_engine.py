@@ -238,6 +238,60 @@ async def test_a_task_that_waits_can_be_cancelled(database: Database, world: Wor
         assert (await ended(database, "next")).status is Status.COMPLETED
 
 
+async def test_a_task_that_waited_goes_on_at_once_when_a_slot_is_free(
+    database: Database, world: World, tmp_path: Path
+) -> None:
+    """With nobody in its place, a task has its slot back without asking."""
+    async with engine_for(database, world, tmp_path, slots=1):
+        for name in ("one", "two"):
+            await put(database, name, things=[name], lends=[name])
+            await world.at(name).wait()
+            world.gate(name).set()
+            assert (await ended(database, name)).status is Status.COMPLETED
+
+
+async def test_a_task_that_another_took_is_let_go(database: Database, world: World, tmp_path: Path) -> None:
+    """Who is taken for dead and is not writes nothing more for the task, undoes nothing, and works on others."""
+    async with engine_for(database, world, tmp_path, slots=1) as engine:
+        await put(database, "t", gated=["b"])
+        await world.at("b").wait()
+        await database.run(lambda c: queue.take_over(c, "another"))
+        before = await logged(database, "t")
+        world.gate("b").set()
+        await put(database, "u", things=["u"])
+        assert (await ended(database, "u")).status is Status.COMPLETED
+        assert engine.running == frozenset()
+    assert await logged(database, "t") == before
+    assert world.made == ["a", "b", "u"]
+    assert (await get(database, "t")).status is Status.RUNNING
+
+
+async def test_output_of_a_task_that_another_took(database: Database, world: World, tmp_path: Path) -> None:
+    """A step that talks for a task which is no longer its agent's is interrupted."""
+    interrupted = anyio.Event()
+
+    class Talking(Making):
+        def steps(self, ctx: Context, survey: object) -> list[Step[Context]]:
+            async def do(context: Context, outputs: Outputs) -> None:
+                try:
+                    await self.world.wait_at("begun")
+                    await context.say("still here")
+                    await anyio.sleep_forever()
+                finally:
+                    interrupted.set()
+
+            return [Step(name="talk", do=do)]
+
+    async with engine_for(database, world, tmp_path, operations={Kind.DEMO: Talking(world)}):
+        await put(database, "t")
+        await world.at("begun").wait()
+        await database.run(lambda c: queue.take_over(c, "another"))
+        world.gate("begun").set()
+        with anyio.fail_after(20):
+            await interrupted.wait()
+    assert (await get(database, "t")).status is Status.RUNNING
+
+
 async def test_many_tasks_of_few_zones(database: Database, world: World, tmp_path: Path) -> None:
     """Tasks of a zone run one after another in the order in which they came, zones side by side, none is forgotten."""
     at_work: set[str] = set()
