@@ -25,8 +25,8 @@ from zoneweaver.domain.errors import AgentError, Conflict, Unavailable
 from zoneweaver.host.command import Command, Completed
 from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
-from zoneweaver.operations import zone_discover
 from zoneweaver.operations.registry import OPERATIONS
+from zoneweaver.operations.zone_discover import ZoneDiscover
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
@@ -257,9 +257,10 @@ async def _served(servers: Sequence[server.Bound], events: Events) -> AsyncItera
 
 async def _discover_for_ever(looker: Context, interval: float) -> None:
     """Look at the host now and again, without a task: nobody asked, and nothing on the host is changed."""
+    discovery = ZoneDiscover()
     while True:
         try:
-            await zone_discover.reconcile(looker)
+            await discovery.reconcile(looker)
         except AgentError as error:
             log.warning("no look at the host", error=error.message)
         if not interval:

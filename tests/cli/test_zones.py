@@ -371,7 +371,9 @@ def test_destroying_data_without_a_terminal_needs_yes(zw: Command, agent: Stub, 
 
 PLAN = {"plan": [
     {"step": "halt", "commands": [["zoneadm", "-z", "web", "halt"]]},
-    {"step": "destroy", "commands": [["zfs", "destroy", "-r", "rpool/zones/web"], ["/usr/sbin/zfs", "destroy", "t/w"]]},
+    {"step": "destroy", "commands": [["zfs", "destroy", "-r", "rpool/zones/web"]],
+     "destroys": ["rpool/zones/web/root", "rpool/zones/web"],
+     "keeps": [{"dataset": "rpool/zones/web/data", "reason": "zone other uses it"}]},
 ]}  # fmt: skip
 
 
@@ -384,7 +386,8 @@ def test_destroying_data_is_asked_about_at_a_terminal(agent: Stub, tmp_path: Pat
         environ={"ZONEWEAVER_URL": agent.url, "ZONEWEAVER_HOME": str(tmp_path)},
         answers={"[y/N]": answer},
     )
-    assert "  rpool/zones/web\n  t/w\nDelete web? [y/N]" in ran.out
+    shown = "  rpool/zones/web/root\n  rpool/zones/web\nKept: rpool/zones/web/data (zone other uses it)\nDelete web? [y/N]"
+    assert shown in ran.out
     assert agent.requests[0].query == {"cleanup_datasets": "true", "dry_run": "true"}
     assert len(agent.requests) == 1 + sent
     assert (ran.status, "Deletion queued" in ran.out) == (0 if sent else 1, sent)

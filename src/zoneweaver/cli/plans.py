@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from zoneweaver.cli import terminal
@@ -33,11 +33,13 @@ def tell(plan: Mapping[str, Any]) -> None:
 
 def destroyed(plan: Mapping[str, Any]) -> list[str]:
     """Return the datasets that a plan would destroy, in its order."""
-    commands: list[Sequence[str]] = [
-        command for step in plan.get("plan") or [] for command in step.get("commands") or []
-    ]
+    return [dataset for step in plan.get("plan") or [] for dataset in step.get("destroys") or []]
+
+
+def kept(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the datasets that a clean-up would leave where they are, each with the reason."""
     return [
-        command[-1]
-        for command in commands
-        if len(command) > 2 and command[0].rpartition("/")[2] == "zfs" and command[1] == "destroy"
+        (str(item.get("dataset")), str(item.get("reason")))
+        for step in plan.get("plan") or []
+        for item in step.get("keeps") or []
     ]

@@ -74,6 +74,7 @@ class ZoneDelete:
             "root": root,
             "attached": attached,
             "destroy": list(planned.destroy) if cleanup else [],
+            "keep": [{"dataset": name, "reason": why} for name, why in planned.keep] if cleanup else [],
             "whole": planned.whole,
         }
 
@@ -267,6 +268,7 @@ def _clean_up(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
         do=do,
         progress=80,
         status="destroying_datasets",
+        facts={"destroys": survey["destroy"], "keeps": survey["keep"]},
         planned=_destroying(root, Cleanup(destroy=_after_uninstall(survey), keep=(), whole=survey["whole"])),
     )
 

@@ -41,9 +41,13 @@ class ZoneDiscover:
         """Return the one step."""
 
         async def do(ctx: Context, _: Outputs) -> dict[str, Any]:
-            return await reconcile(ctx, self._show)
+            return await self.reconcile(ctx)
 
         return [Step(name="look", do=do, progress=20, status="discovering", planned=(zoneadm.list_zones().command,))]
+
+    async def reconcile(self, ctx: Context) -> dict[str, Any]:
+        """Bring what we remember into line with the host; see the function."""
+        return await reconcile(ctx, self._show)
 
     def _show(self, name: str, config: ZoneConfig) -> dict[str, Any]:
         """Return the configuration as JSON, made once for each: files that did not change give the same object."""

@@ -182,17 +182,26 @@ class Zones:
             )
 
     async def modify(self, name: str, body: Mapping[str, Any], caller: Caller, if_match: str | None) -> Proposal:
-        """Propose a modification; notes, tags and provisioning alone are written at once, without a task."""
+        """Propose a modification; it waits for a creation that is under way. Raises NotFound.
+
+        Notes, tags and provisioning alone are written at once, without a task.
+        """
         request = ModifyZone.from_json(body)
         on_host = name in self._files.index()
-        record = await self._database.read(lambda c: zones.get(c, name))
-        if record is None and not on_host:
+        record, creation = await self._database.read(lambda c: (zones.get(c, name), _open(c, name, Kind.ZONE_CREATE)))
+        if record is None and not on_host and creation is None:
             raise _unknown(name)
         if not request.touches_host:
             return self._annotate(name, request, body, if_match)
         running = record is not None and _is_active(record.status)
         waits = running and (request != ModifyZone(autoboot=request.autoboot, force=request.force))
-        task = self._task(Kind.ZONE_MODIFY, name, {"request": sealed(body), "defaults": self._places()}, caller)
+        task = self._task(
+            Kind.ZONE_MODIFY,
+            name,
+            {"request": sealed(body), "defaults": self._places()},
+            caller,
+            depends_on=creation.id if creation else None,
+        )
         answer = _queued(task, "Modification queued. Changes will take effect on next zone boot.")
         answer["requires_restart"] = waits
 
@@ -226,16 +235,22 @@ class Zones:
     async def delete(
         self, name: str, *, cleanup_datasets: bool, force: bool, caller: Caller, if_match: str | None
     ) -> Proposal:
-        """Propose a deletion. Raises NotFound. An identical task that is queued already is the answer."""
+        """Propose a deletion; it waits for a creation that is under way. Raises NotFound.
+
+        An identical task that is queued already is the answer.
+        """
         on_host = name in self._files.index()
+        creation = await self._database.read(lambda c: _open(c, name, Kind.ZONE_CREATE))
         options = {"cleanup_datasets": cleanup_datasets, "force": force}
         params = {**options, "defaults": self._places()}
-        task = self._task(Kind.ZONE_DELETE, name, params, caller, metadata=options)
+        task = self._task(
+            Kind.ZONE_DELETE, name, params, caller, metadata=options, depends_on=creation.id if creation else None
+        )
         answer = _queued(task, "Zone deletion task queued successfully")
 
         def guard(c: Connection) -> dict[str, Any] | None:
             record = zones.get(c, name)
-            if record is None and not on_host:
+            if record is None and not on_host and creation is None:
                 raise _unknown(name)
             _check_etag(record, if_match)
             return _already_queued(c, task, answer)
@@ -448,7 +463,7 @@ def _already_queued(c: Connection, task: NewTask, answer: Mapping[str, Any]) -> 
     """Return the answer for an identical task that waits already, if there is one."""
     for waiting in queue.active(c, str(task.zone_name)):
         same = waiting.operation == task.kind.value and waiting.metadata == task.metadata
-        if same and waiting.status is Status.PENDING and waiting.depends_on is None:
+        if same and waiting.status is Status.PENDING and waiting.depends_on == task.depends_on:
             return {**answer, "task_id": waiting.id, "status": waiting.status.value}
     return None
 

@@ -51,6 +51,7 @@ def _shown(step: Step[Context]) -> dict[str, Any]:
         "step": step.name,
         "commands": [argv for command in commands for argv in _argvs(command)],
         "undo": [argv for command in undo for argv in _argvs(command)],
+        **step.facts,
     }
     scripts = [command.script.shown() for command in commands if command.script is not None]
     if scripts:

@@ -84,6 +84,8 @@ class Step(Generic[C]):
     """The host commands that `do` runs on an untroubled host, for `?dry_run=true`."""
     planned_undo: tuple[Any, ...] = ()
     pivot: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What a person should know of the step beforehand; shown in plans beside its commands."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
