@@ -6,6 +6,9 @@ import _signal  # type: ignore[import-not-found]  # as everywhere here: `signal`
 import os
 import time
 
+from labhost.founding import commands
+from labhost.zones import lifecycle
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from labhost.world import World
@@ -14,54 +17,90 @@ _DEADLINE = 10.0
 
 
 def end(world: World) -> list[int]:
-    """Kill everything that runs on the host, wait until it is gone, and return the process numbers."""
-    victims = running(world)
-    for pid in victims:
-        try:
-            os.kill(pid, _signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    """End everything that runs on the host, guests as by a loss of power; return the process numbers."""
+    ended = set(running(world))
+    # First those who might start a guest, then the guests, which clear up what was theirs; then whatever is left.
+    _kill([pid for pid in ended if not _is_guest(world, pid)])
+    lifecycle.end_all(world)
     deadline = time.monotonic() + _DEADLINE
-    while (left := [pid for pid in victims if _is_alive(pid)]) and time.monotonic() < deadline:
+    while left := running(world):
+        ended.update(left)
+        _kill(left)
+        if time.monotonic() > deadline:
+            raise ValueError(f"these processes of {world.path} do not end: {', '.join(map(str, left))}")
         time.sleep(0.01)
-    if left:
-        raise ValueError(f"these processes of {world.path} do not end: {', '.join(map(str, left))}")
     with world.lock("zones"):
         state = world.read("zones")
         if state.get("zones"):
             state["zones"] = {}
             world.write("zones", state)
-    return victims
+    return sorted(ended)
 
 
 def running(world: World) -> list[int]:
-    """Return the processes that are commands or guests of this host."""
-    commands, parts = f"{world.path}/bin/", (f"{world.path}/volumes/", f"{world.path}/root/")
+    """Return the processes that are commands or guests of this host, however they were started."""
+    known = frozenset(commands())
     found = []
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == os.getpid():
             continue
-        argv = _argv(int(name))
-        # A guest is the command that booted it, still there; a virtual machine names its disks.
-        is_command = any(word.startswith(commands) for word in argv[1:3])
-        is_machine = argv[:1] != [] and "qemu-system" in argv[0] and any(p in word for word in argv for p in parts)
-        if is_command or is_machine:
-            found.append(int(name))
+        pid = int(name)
+        if _is_alive(pid) and (_is_guest(world, pid) or _is_command(world, pid, known) or _is_machine(world, pid)):
+            found.append(pid)
     return sorted(found)
 
 
-def _argv(pid: int) -> list[str]:
+def _is_guest(world: World, pid: int) -> bool:
+    """Tell whether a process is a guest: called so, and at home in the host's folder for what runs."""
+    return _text(pid, "comm").startswith(lifecycle.PROCESS) and _folder(pid) == os.path.realpath(f"{world.path}/run")
+
+
+def _is_command(world: World, pid: int, known: frozenset[str]) -> bool:
+    """Tell whether a process is a command of this host, called by whatever path leads there."""
+    for word in _argv(pid)[1:3]:
+        folder, _, name = word.rpartition("/")
+        if name in known and os.path.realpath(os.path.join(_folder(pid), folder)) == os.path.realpath(
+            f"{world.path}/bin"
+        ):
+            return True
+    return False
+
+
+def _is_machine(world: World, pid: int) -> bool:
+    """Tell whether a process is a virtual machine: it names its disks."""
+    argv = _argv(pid)
+    places = (f"{world.path}/volumes/", f"{world.path}/root/")
+    return argv[:1] != [] and "qemu-system" in argv[0] and any(place in word for word in argv for place in places)
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, _signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _text(pid: int, name: str) -> str:
     try:
-        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="surrogateescape") as file:
-            return file.read().split("\0")[:-1]
+        with open(f"/proc/{pid}/{name}", encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
     except OSError:
-        return []
+        return ""
+
+
+def _argv(pid: int) -> list[str]:
+    return _text(pid, "cmdline").split("\0")[:-1]
+
+
+def _folder(pid: int) -> str:
+    """Return where a process is at home; empty if nobody says."""
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return ""
 
 
 def _is_alive(pid: int) -> bool:
     """Tell whether a process still runs; one that only waits to be reaped does not."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="surrogateescape") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
+    return _text(pid, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"], ["X"])

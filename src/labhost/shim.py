@@ -85,8 +85,10 @@ def _faulty(world: World, fault: dict[str, Any], command: str, argv: list[str], 
     if act == "hang":
         if when == "after":
             execute(world, command, argv)
-        while True:
-            _signal.pause()
+        # Until a signal comes, or the host itself is gone.
+        while os.path.isdir(f"{world.path}/state"):
+            time.sleep(0.5)
+        return 1
     if act == "slow":
         time.sleep(fault["seconds"])
         return execute(world, command, argv)

@@ -62,15 +62,11 @@ def _delete(world: World, destination: str, gateway: str) -> str | None:
 
 
 def _get(world: World, destination: str) -> int:
-    state = addresses.load(world)
-    interface = None if destination == "default" else addresses.reached_through(state, destination.partition("/")[0])
-    gateway = ""
-    if interface is None:
-        found = [route for route in state["routes"] if route[0] == "default"]
-        if not found:
-            print("route: writing to routing socket: not in table")
-            return 1
-        _, gateway, interface = found[0]
+    found = addresses.route_to(addresses.load(world), destination.partition("/")[0])
+    if found is None:
+        print("route: writing to routing socket: not in table")
+        return 1
+    gateway, interface = found
     print(f"   route to: {destination}\ndestination: {'default' if gateway else destination}")
     if gateway:
         print(f"       mask: default\n    gateway: {gateway}")

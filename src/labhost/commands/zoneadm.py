@@ -145,6 +145,8 @@ def _act(world: World, zone: str, command: str, rest: list[str]) -> int:
         raise Refused(f"zoneadm: {zone}: {STRINGS['no zone']}")
     if world.setting("euid", 0) != 0 and command != "verify":
         raise Refused(_about(zone, f"only a privileged user may {command} a zone."))
+    if zone in world.setting("not_authorized", ()):
+        raise Refused(_about(zone, f"User {world.setting('user', 'root')} is not authorized to {command} this zone."))
     if zone == "global" and command != "verify":
         raise Refused(_about(zone, f"{command} operation is invalid for the global zone."))
     if command == "verify":
@@ -155,6 +157,8 @@ def _act(world: World, zone: str, command: str, rest: list[str]) -> int:
         return 0
     options = _options(command, rest)
     _check_state(zone, command, found, force=bool(options.get("F")))
+    if command == "shutdown" and states.alive((lifecycle.record(world, zone) or {}).get("shutting", -1)):
+        raise _failed(zone, [f"zone '{zone}': shutdown already in progress"])
     from labhost.zones.locking import ZoneLock
 
     with ZoneLock(world, zone):
@@ -219,7 +223,7 @@ def _check_state(zone: str, command: str, found: str, *, force: bool) -> None:
             raise Refused(_about(zone, "zone is incomplete; uninstall required."))
     if command == "verify" and found == "incomplete":
         raise Refused(_about(zone, "zone is incomplete; uninstall required."))
-    if command in ("detach", "move", "ready", "boot") and not states.at_least(found, "installed"):
+    if command in ("detach", "mark", "move", "ready", "boot") and not states.at_least(found, "installed"):
         raise Refused(_about(zone, f"must be installed before {command}."))
 
 
@@ -256,11 +260,11 @@ def _brand(zone: str, act: object) -> int:
     return 0
 
 
-def _install(world: World, zone: str, _now: str, _options: dict[str, str]) -> int:
+def _install(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
     from labhost.zones.install import install
 
     _verify(world, zone, "install")
-    return _brand(zone, lambda: install(world, zone))
+    return _brand(zone, lambda: install(world, zone, dataset="x" not in options))
 
 
 def _uninstall(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
@@ -271,10 +275,14 @@ def _uninstall(world: World, zone: str, _now: str, options: dict[str, str]) -> i
         sys.stdout.flush()
         if not sys.stdin.readline().strip().lower().startswith("y"):
             return 1
-    from labhost.zones.install import uninstall
+    from labhost.zones.install import mounted_below, uninstall
 
     entry = index.entry(world, zone)
     path = entry.path if entry is not None else ""
+    mounted = mounted_below(world, path)
+    if mounted:
+        complaint = _about(zone, f"These file systems are mounted on subdirectories of {path}/root.")
+        raise Refused(complaint, *(f"  {place}" for place in mounted))
     lifecycle.notice(world, zone, lifecycle.UNINSTALLED)
     return _brand(zone, lambda: uninstall(world, zone, path))
 
@@ -334,7 +342,10 @@ def _shutdown(world: World, zone: str, now: str, options: dict[str, str]) -> int
 
     if now != "running":
         raise _failed(zone, [f"zone '{zone}': shutdown operation is invalid for zones in state '{now}'"])
-    if not ask(world, zone, _id(world, zone), SHUTDOWN_LIMIT):
+    zoneid = _id(world, zone)
+    lifecycle.change(world, zone, zoneid, shutting=os.getpid())
+    if not ask(world, zone, zoneid, SHUTDOWN_LIMIT):
+        lifecycle.change(world, zone, zoneid, shutting=-1)
         raise _failed(zone, [f"zone '{zone}': unable to shutdown zone"])
     if "r" in options:
         return _boot(world, zone, "installed", {})
@@ -350,14 +361,9 @@ def _reboot(world: World, zone: str, _now: str, _options: dict[str, str]) -> int
 
 
 def _mark(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
-    state = options[""]
-    if state not in ("configured", "incomplete", "installed"):
+    if options[""] != "incomplete":
         raise _short("mark")
-    entry = index.entry(world, zone)
-    if state == "configured":
-        index.set_state(world, zone, state, "")
-    else:
-        index.set_state(world, zone, state, None if entry is not None and entry.uuid else index.new_uuid())
+    index.set_state(world, zone, "incomplete")
     return 0
 
 
@@ -397,7 +403,8 @@ def _clone(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
     from labhost.zones.install import clone
 
     _verify(world, zone, "install")
-    return _brand(zone, lambda: clone(world, zone, source))
+    snapshot, copy = options.get("s", ""), options.get("m") == "copy"
+    return _brand(zone, lambda: clone(world, zone, source, snapshot=snapshot, copy=copy))
 
 
 def _move(world: World, zone: str, _now: str, options: dict[str, str]) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from labhost.world import World
 
 BURST = 16
+SEND_LIMIT = 1.0  # real seconds that a client may leave the line unread before it is hung up on
 PATIENCE = 3.0  # real seconds that a boot waits for a client that is already there
 
 
@@ -50,7 +51,7 @@ def is_held(world: World, name: str) -> bool:
 class Console:
     """The guest's end of the serial line."""
 
-    __slots__ = ("client", "drop", "guest", "pending", "server", "system", "waiting_since")
+    __slots__ = ("client", "drop", "guest", "pending", "place", "server", "system", "waiting_since")
 
     def __init__(self, guest: Guest) -> None:
         from labhost.guests.process import listen
@@ -61,12 +62,14 @@ class Console:
         self.pending: Callable[[], None] | None = None
         self.waiting_since = 0.0
         self.drop = int(guest.world.setting("serial_drop", 0))
-        self.server = listen(socket_place(guest.world, guest.name))
+        own = guest.world.host(guest.root + guest.serial) if guest.serial else ""
+        self.place = own or socket_place(guest.world, guest.name)
+        self.server = listen(self.place)
         guest.watch(self.server.fileno(), self._accept)
 
     def when_ready(self, act: Callable[[], None]) -> None:
         """Do something now, or when a client that already waits for this boot is connected."""
-        if is_held(self.guest.world, self.guest.name):
+        if not self.guest.serial and is_held(self.guest.world, self.guest.name):
             self.pending = act
             self.waiting_since = time.monotonic()
             self.guest.later(PATIENCE, self._go)
@@ -85,6 +88,7 @@ class Console:
             return
         self._hang_up()
         self.client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, number)
+        self.client.settimeout(SEND_LIMIT)
         self.guest.watch(number, self._hear)
         self._go()
 
@@ -124,6 +128,6 @@ class Console:
         self._hang_up()
         self.server.close()
         try:
-            os.unlink(socket_place(self.guest.world, self.guest.name))
+            os.unlink(self.place)
         except FileNotFoundError:
             return

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from labhost.world import World
 
-LOOKS_EVERY = 3.0  # real seconds between looks whether the lab still knows this boot
+LOOKS_EVERY = 1.0  # real seconds between looks whether the lab still knows this boot
 SHUTDOWN_TAKES = 5  # seconds from the power button to the end
 POWERED_OFF, CRASHED = 1, 4
 _BUTTONS = (_signal.SIGTERM, _signal.SIGUSR1, _signal.SIGUSR2)
@@ -37,8 +37,8 @@ class Guest:
     """One boot of a zone: what it runs, what wakes it, and when it ends."""
 
     __slots__ = (
-        "doom", "doom_after", "name", "off_at", "pipe", "poller", "root", "status", "system", "timers", "vnc",
-        "watched", "world", "zoneid",
+        "doom", "doom_after", "name", "off_at", "pipe", "poller", "root", "serial", "status", "system", "timers", "vnc",
+        "watched", "world", "world_mark", "zoneid",
     )  # fmt: skip
 
     def __init__(self, world: World, name: str, zoneid: int) -> None:
@@ -46,6 +46,7 @@ class Guest:
         self.name = name
         self.zoneid = zoneid
         self.root = ""  # the zone's root as a path of the host
+        self.serial = ""  # path in the zone's root of the socket to speak on instead of the console
         self.vnc = ""  # path of the socket in the zone's root
         self.doom: tuple[int, str] | None = None  # exit status and last words of a guest that cannot start
         self.doom_after = 0.0
@@ -56,6 +57,7 @@ class Guest:
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.system: Any = None
         self.poller = select.poll()
+        self.world_mark = self._mark()
 
     # -- coming to life
 
@@ -118,22 +120,23 @@ class Guest:
     def _complain(self, problem: BaseException) -> None:
         import traceback
 
-        with open(f"{lifecycle.run_folder(self.world)}/guests.log", "a", encoding="utf-8") as file:
-            file.write(f"{self.name}: " + "".join(traceback.format_exception(problem)))
+        try:
+            with open(f"{self.world.path}/run/guests.log", "a", encoding="utf-8") as file:
+                file.write(f"{self.name}: " + "".join(traceback.format_exception(problem)))
+        except OSError:
+            return  # nowhere to complain: the lab's folder is gone
 
     def _detach(self, kept: int) -> None:
-        os.chdir("/")
+        # Its name and its folder are what whoever ends the lab knows a guest by.
+        with open("/proc/self/comm", "w", encoding="utf-8") as file:
+            file.write(f"{lifecycle.PROCESS}{self.name}")
+        os.chdir(lifecycle.run_folder(self.world))
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nowhere, number)
         if kept > 3:
             os.closerange(3, kept)
         os.closerange(kept + 1, 4096)
-        try:
-            with open("/proc/self/comm", "w", encoding="utf-8") as file:
-                file.write(f"bhyve-{self.name}")
-        except OSError:
-            return
 
     def _open_vnc(self) -> None:
         from labhost.guests.screen import Screen
@@ -173,11 +176,18 @@ class Guest:
                 self.timers.pop(0)[1]()
 
     def _look(self) -> None:
-        """Be gone when the lab is gone, or was ended as by a loss of power."""
+        """Be gone when the lab is gone or is another one by now, or was ended as by a loss of power."""
         zone = lifecycle.record(self.world, self.name)
-        if zone is None or zone["zoneid"] != self.zoneid:
+        if zone is None or zone["zoneid"] != self.zoneid or self._mark() != self.world_mark:
             os._exit(0)
         self.later(LOOKS_EVERY, self._look)
+
+    def _mark(self) -> int:
+        """Return what tells this lab's folder from a later one of the same name; 0 when it is gone."""
+        try:
+            return os.stat(f"{self.world.path}/state").st_ino
+        except OSError:
+            return 0
 
     # -- buttons
 

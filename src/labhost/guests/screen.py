@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 640, 480
 MOST_VIEWERS = 10
+SEND_LIMIT = 3.0  # real seconds that a viewer may leave the picture unread before it is hung up on
 _VERSION = b"RFB 003.008\n"
 _FORMAT = struct.pack(">BBBBHHHBBBxxx", 32, 24, 0, 1, 255, 255, 255, 16, 8, 0)
 # message -> its length after the type
@@ -41,7 +42,9 @@ class Screen:
         if len(self.viewers) >= MOST_VIEWERS:
             os.close(number)
             return
-        viewer = _Viewer(self, _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, number))
+        link = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, number)
+        link.settimeout(SEND_LIMIT)
+        viewer = _Viewer(self, link)
         self.viewers[number] = viewer
         self.guest.watch(number, viewer.hear)
 

@@ -218,6 +218,30 @@ def add_route(world: World, destination: str, gateway: str) -> str | None:
     return None
 
 
+def route_to(state: dict[str, Any], host: str) -> tuple[str, str] | None:
+    """Gateway (empty for a host of an own network) and interface on the way to an IPv4 address, or to `default`."""
+    if ":" in host:
+        return None
+    if host != "default":
+        interface = reached_through(state, host)
+        if interface is not None:
+            return "", interface
+        nearest = -1
+        found = None
+        for destination, gateway, through in state["routes"]:
+            if destination == "default":
+                continue
+            base, prefix = network(destination if "/" in destination else f"{destination}/32")
+            if prefix > nearest and network(f"{host}/{prefix}")[0] == base:
+                nearest, found = prefix, (gateway, through)
+        if found is not None:
+            return found
+    for destination, gateway, through in state["routes"]:
+        if destination == "default":
+            return gateway, through
+    return None
+
+
 def reached_through(state: dict[str, Any], host: str) -> str | None:
     """Interface whose own network holds this IPv4 address."""
     for name, facts in state["addresses"].items():

@@ -44,12 +44,13 @@ class HookError(Exception):
 class Plan:
     """A guest to start: the lines of bhyve.cfg, the volumes it holds open, and what it will die of, if anything."""
 
-    __slots__ = ("doom", "lines", "vnc", "volumes")
+    __slots__ = ("doom", "lines", "serial", "vnc", "volumes")
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.volumes: list[str] = []
         self.vnc = ""
+        self.serial = ""  # path in the zone of the socket that stands in for its console
         self.doom: tuple[int, str] | None = None
 
     def set(self, key: str, value: object) -> None:
@@ -118,7 +119,9 @@ def plan(world: World, config: Config, zone_path: str) -> Plan:
         boolean(config, name)
     windows = config.attr("type") == "windows"
     made.set("name", config.get("name"))
-    made.set("uuid", identity(world, config, zone_path))
+    uuid = identity(world, config, zone_path)
+    made.set("uuid", uuid)
+    made.set("system.serial_number", serial_number(config, uuid))
     _processor(made, config)
     _firmware(world, made, config)
     bridge = config.attr("hostbridge", "i440fx") or "i440fx"
@@ -129,6 +132,8 @@ def plan(world: World, config: Config, zone_path: str) -> Plan:
     made.set(f"pci.0.{31 if windows else 1}.0.device", "lpc")
     console = config.attr("console", "/dev/zconsole") or "/dev/zconsole"
     made.set("lpc.com1.path", console)
+    if console.startswith("socket,"):
+        made.serial = console.partition(",")[2]
     for number, _, path in numbered(config, "cdrom"):
         made.set(f"pci.0.3.{number}.device", "ahci-cd")
         made.set(f"pci.0.3.{number}.path", path)
@@ -165,6 +170,14 @@ def identity(world: World, config: Config, zone_path: str) -> str:
         from labhost.zones.index import new_uuid
 
         return new_uuid()
+
+
+def serial_number(config: Config, uuid: str) -> str:
+    """Return the serial number of the machine, which also tells a guest where its cloud-init data is."""
+    cloud = config.attr("cloud-init", "off") or "off"
+    if cloud.lower() in FALSE:
+        return uuid
+    return f"ds=nocloud-net;s={cloud};i={uuid}" if cloud.startswith("http") else f"ds=nocloud;i={uuid}"
 
 
 def _processor(made: Plan, config: Config) -> None:

@@ -87,6 +87,7 @@ def boot(world: World, name: str) -> None:
     guest = Guest(world, name, zoneid)
     guest.root = f"{path}/root"
     guest.vnc = made.vnc
+    guest.serial = made.serial
     if made.doom is not None:
         guest.doom = made.doom
         guest.doom_after = world.scaled(FALL_AFTER)

@@ -26,21 +26,23 @@ class BrandFailed(Exception):
         self.lines = [*lines, f"'/usr/lib/brand/bhyve/{program}' failed with exit code {FATAL}."]
 
 
-def install(world: World, name: str) -> None:
-    """Install a configured zone. Raises BrandFailed, leaving it incomplete."""
+def install(world: World, name: str, *, dataset: bool = True) -> None:
+    """Install a configured zone; without `dataset` none is made for it. Raises BrandFailed, leaving it incomplete."""
     config = configurations.load(world, name)
     path = config.get("zonepath")
     for line in repair_mode(world, path):
         sys.stderr.write(line + "\n")
     uuid = index.new_uuid()
     index.set_state(world, name, "incomplete", uuid)
-    make_dataset(world, path)
+    if dataset:
+        make_dataset(world, path)
+    make_folder(world, path)
     createzone(world, path, uuid)
     index.set_state(world, name, "installed")
 
 
 def make_dataset(world: World, path: str) -> None:
-    """Make the zonepath: a filesystem of its own when the folder above is one's mountpoint, else a plain folder."""
+    """Make a filesystem for the zonepath when the folder above is the mountpoint of one."""
     parent, _, last = path.rstrip("/").rpartition("/")
     with world.lock("zfs"):
         state = world.read("zfs")
@@ -55,6 +57,10 @@ def make_dataset(world: World, path: str) -> None:
                 sys.stdout.write("A ZFS file system has been created for this zone.\n")
             except ZfsError as problem:
                 sys.stderr.write("\n".join(problem.lines()) + "\n")
+
+
+def make_folder(world: World, path: str) -> None:
+    """Make the zonepath, or give what is there its mode."""
     place = world.host(path)
     os.makedirs(place, exist_ok=True)
     os.chmod(place, 0o700)
@@ -88,6 +94,19 @@ def createzone(world: World, path: str, uuid: str) -> None:
     configurations.replace(f"{root}/etc/uuid", uuid + "\n")
 
 
+def mounted_below(world: World, path: str) -> list[str]:
+    """Return where filesystems are mounted below a zone's root."""
+    from labhost.zfs.datasets import FILESYSTEM, Datasets
+
+    datasets = Datasets(world.read("zfs"), world)
+    places = [
+        datasets.mountpoint(name)
+        for name, facts in datasets.all.items()
+        if facts["type"] == FILESYSTEM and not facts.get("unmounted")
+    ]
+    return sorted(place for place in places if place.startswith(f"{path}/root/"))
+
+
 def uninstall(world: World, name: str, path: str) -> None:
     """Take an installed or incomplete zone's zonepath away, with every dataset below. Raises BrandFailed."""
     index.set_state(world, name, "incomplete")
@@ -117,20 +136,50 @@ def remove_tree(place: str) -> None:
         rmtree(place)
 
 
-def clone(world: World, name: str, source: str) -> None:
-    """Install a zone as a copy of another one's zonepath; never the guest's disks. Raises BrandFailed."""
-    from shutil import copytree
-
-    config = configurations.load(world, name)
-    path = config.get("zonepath")
+def clone(world: World, name: str, source: str, *, snapshot: str = "", copy: bool = False) -> None:
+    """Install a zone with another one's zonepath, cloned where both lie in one pool; never the guest's disks."""
+    path = configurations.load(world, name).get("zonepath")
     uuid = index.new_uuid()
     index.set_state(world, name, "incomplete", uuid)
-    make_dataset(world, path)
     origin = index.entry(world, source)
-    if origin is not None:
-        copytree(world.host(f"{origin.path}/root"), world.host(f"{path}/root"), symlinks=True, ignore=_no_sockets)
+    source_path = origin.path if origin is not None else ""
+    if copy or not _clone_dataset(world, source_path, path, snapshot):
+        from shutil import copytree
+
+        make_dataset(world, path)
+        make_folder(world, path)
+        sys.stdout.write(f"Copying {source_path}...\n")
+        copytree(world.host(f"{source_path}/root"), world.host(f"{path}/root"), symlinks=True, ignore=_no_sockets)
+    make_folder(world, path)
     configurations.replace(world.host(f"{path}/root/etc/uuid"), uuid + "\n")
     index.set_state(world, name, "installed")
+
+
+def _clone_dataset(world: World, source_path: str, path: str, snapshot: str) -> bool:
+    """Make the zonepath's filesystem a clone of the other one's; False where that cannot be."""
+    from labhost.zfs import lineage, snapshots
+    from labhost.zfs.change import Change
+    from labhost.zfs.datasets import ZfsError
+
+    parent, _, last = path.rstrip("/").rpartition("/")
+    try:
+        with Change(world) as datasets:
+            holder, source = datasets.mounted_at(parent or "/"), datasets.mounted_at(source_path)
+            if holder is None or source is None or datasets.get(f"{holder}/{last}") is not None:
+                return False
+            if not snapshot:
+                number = 1
+                while datasets.get(f"{source}@SUNWzone{number}") is not None:
+                    number += 1
+                snapshot = f"{source}@SUNWzone{number}"
+                snapshots.take(datasets, [snapshot], {})
+            sys.stdout.write(f"Cloning snapshot {snapshot}\n")
+            lineage.clone(datasets, snapshot, f"{holder}/{last}", {})
+    except ZfsError as problem:
+        sys.stderr.write("\n".join(problem.lines()) + "\n")
+        return False
+    sys.stdout.write("Instead of copying, a ZFS clone has been created for this zone.\n")
+    return True
 
 
 def _no_sockets(_folder: str, names: list[str]) -> list[str]:

@@ -21,12 +21,16 @@ READIED, BOOTING, HALTED = "Zone readied", "Zone booting up", "Zone halted"
 REBOOTING, BOOT_FAILED = "Zone rebooting", "Zone boot failed"
 UNINSTALLED = "Zone is being uninstalled.  Disconnecting..."
 ADMINISTRATIVE = -1
+PROCESS = "bhyve-"  # what the process of a guest is called, before the zone's name
 
 
 def run_folder(world: World) -> str:
     """Return the folder for sockets and marks of what runs."""
     place = f"{world.path}/run"
-    os.makedirs(place, exist_ok=True)
+    try:
+        os.mkdir(place)
+    except FileExistsError:
+        return place
     return place
 
 
@@ -145,7 +149,8 @@ def write(world: World, path: str, text: str, mode: int = 0o644) -> None:
 def log(world: World, path: str, text: str) -> None:
     """Add a line to the zone's log, ZONEPATH/log/zone.log."""
     try:
-        os.makedirs(world.host(f"{path}/log"), exist_ok=True)
+        if not os.path.isdir(world.host(f"{path}/log")):
+            os.mkdir(world.host(f"{path}/log"))
         place = world.host(f"{path}/log/zone.log")
         number = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError:
@@ -172,7 +177,7 @@ def wait_ended(world: World, name: str, zoneid: int, seconds: float) -> bool:
 
 
 def end_all(world: World) -> list[str]:
-    """End every active zone at once, as a loss of power would; return their names. For `labhost down`."""
+    """End every active zone at once, as a loss of power would; return their names."""
     import _signal  # type: ignore[import-not-found]
 
     from labhost.zones import states

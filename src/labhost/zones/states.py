@@ -19,6 +19,8 @@ def alive(pid: int | None) -> bool:
     """Tell whether a process is there; one without a number counts as there."""
     if pid is None:
         return True
+    if pid < 0:
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -27,29 +27,30 @@ def create_on_demand(world: World, config: Config) -> None:
     for net in [each for each in config.of("net") if _on_demand(each)]:
         from labhost.net import links
 
-        name = net.get("physical")
-        if links.vnic(world, name) is not None:
-            # Taken as it is, whatever it sits on.
-            _keep_mac(world, config, net)
-            continue
-        over = net.get("global-nic")
+        name, over = net.get("physical"), net.get("global-nic")
         if over == "auto":
             over = _by_route(world, net)
+        if links.vnic(world, name) is not None:
+            # Taken as it is, whatever it sits on; nothing of it is written down.
+            continue
         try:
             links.create_vnic(world, name, over, _plain_mac(net.get("mac-addr")), int(net.get("vlan-id") or 0))
         except links.LinkError as problem:
-            raise NetworkProblem(f"dladm: {problem.text}", f"failed to create VNIC {name} over {over}") from None
+            raise NetworkProblem(f"dladm: {problem.text}", f"Could not create VNIC {name}/{over}") from None
         _keep_mac(world, config, net)
 
 
 def _by_route(world: World, net: Resource) -> str:
-    if not net.get("allowed-address"):
+    """Return the link that the host's routes take to the net's address."""
+    address = net.get("allowed-address")
+    if not address:
         raise NetworkProblem("Cannot use 'auto' global NIC without allowed-address.")
-    found = world.read("links").get("links", {})
-    for name, link in found.items():
-        if link["class"] == "phys":
-            return str(name)
-    raise NetworkProblem(f"Could not find a global NIC for {net.get('allowed-address')}.")
+    from labhost.net.addresses import load, route_to
+
+    found = route_to(load(world), address.partition("/")[0])
+    if found is None:
+        raise NetworkProblem(f"Could not determine global-nic for {net.get('physical')}")
+    return found[1]
 
 
 def _plain_mac(text: str) -> str | None:
