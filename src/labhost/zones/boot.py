@@ -79,7 +79,9 @@ def boot(world: World, name: str) -> None:
 
     cloudinit.build(world, config, path)
     if config.attr("bootnext"):
-        _forget_bootnext(world, name)
+        from labhost.zones.session import edit
+
+        edit(world, name, "remove attr name=bootnext")
     lifecycle.log(world, path, f"booting, id {zoneid}")
     lifecycle.change(world, name, zoneid, volumes=made.volumes)
     from labhost.guests.process import Guest
@@ -96,18 +98,6 @@ def boot(world: World, name: str) -> None:
 
 def _cfg(made: bhyve.Plan) -> str:
     return "#\n# Generated from zone configuration\n#\n" + "\n".join(made.lines) + "\n"
-
-
-def _forget_bootnext(world: World, name: str) -> None:
-    """Take the attribute away that is meant for one boot."""
-    from labhost.zones.lexer import statements
-    from labhost.zones.session import Session
-
-    session = Session(world, name)
-    session.read_only = False
-    for statement in statements("remove attr name=bootnext\n"):
-        session.run(statement)
-    session.finish()
 
 
 def halt(world: World, name: str, *, notice: str = "") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labhost.zones import schema
-from labhost.zones.values import size_text
+from labhost.zones.limits import CAPPED, capped, limit_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from labhost.zones.document import Config, Resource
 
-_MEMORY = ("physical", "swap", "locked")
 _ROOT_NAMES = {"zonename": "name"}
 _CAPS = {rctl: place for place, rctl in schema.CAPS.items()}
 _ALIASED = {rctl: alias for alias, (rctl, _) in schema.ALIASES.items()}
@@ -22,29 +21,9 @@ def global_value(config: Config, name: str) -> str:
     return config.get(_ROOT_NAMES.get(name, name))
 
 
-def limit_of(config: Config, rctl: str) -> str:
-    """Return the limit kept in a resource control, empty if there is none."""
-    for resource in config.of("rctl"):
-        if resource.get("name") == rctl and resource.items:
-            return resource.items[0][1]
-    return ""
-
-
-def capped(config: Config, kind: str) -> Resource | None:
-    """Return the capped-cpu or capped-memory resource that resource controls stand for."""
-    from labhost.zones.document import Resource
-
-    props = {}
-    for (owner, prop), rctl in schema.CAPS.items():
-        limit = limit_of(config, rctl) if owner == kind else ""
-        if limit:
-            props[prop] = f"{int(limit) / 100:.2f}" if kind == "capped-cpu" else size_text(limit)
-    return Resource(kind, props) if props else None
-
-
 def resources(config: Config, kind: str) -> list[Resource]:
     """Return the resources of a kind as zonecfg's user sees them."""
-    if kind in ("capped-cpu", "capped-memory"):
+    if kind in CAPPED:
         found = capped(config, kind)
         return [found] if found is not None else []
     hidden = {**_CAPS, **_ALIASED} if kind == "rctl" else {}
@@ -61,11 +40,11 @@ def resource_lines(resource: Resource) -> Iterator[str]:
     yield f"{kind}:"
     for name in schema.RESOURCES[kind]:
         value = resource.get(name)
-        if value and kind in ("capped-cpu", "capped-memory"):
+        if value and kind in CAPPED:
             yield f"\t[{name}: {value}]"
         elif value:
             yield f"\t{name}: {_blank(value)}"
-        elif kind not in ("capped-cpu", "capped-memory", "security-flags", "dedicated-cpu"):
+        elif kind not in (*CAPPED, "security-flags", "dedicated-cpu"):
             yield f"\t{name} not specified"
     if kind == "fs":
         options = [f'"{option}"' if "=" in option else option for (option,) in resource.items]

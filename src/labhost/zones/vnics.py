@@ -68,18 +68,13 @@ def _keep_mac(world: World, config: Config, net: Resource) -> None:
     if net.get("mac-addr"):
         return
     from labhost.net.links import vnic
-    from labhost.zones.lexer import statements
-    from labhost.zones.session import Session
+    from labhost.zones.session import edit
 
     name = net.get("physical")
     link = vnic(world, name)
     if link is None:
         return
-    session = Session(world, config.get("name"))
-    session.read_only = False
-    for statement in statements(f"select net physical={name}; set mac-addr={link['mac']}; end\n"):
-        session.run(statement)
-    session.finish()
+    edit(world, config.get("name"), f"select net physical={name}; set mac-addr={link['mac']}; end; exit")
     net.props["mac-addr"] = link["mac"]
 
 
