@@ -8,6 +8,7 @@ from labhost.guests import tools
 from labhost.guests.disk import Disk, disk_folder
 from labhost.guests.shell import Incomplete, Leave, Session, Shell, Streams
 from labhost.guests.terminal import Terminal
+from labhost.guests.tools import users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Unix:
         if not self.HAS_SUDO:
             self.shell.commands.pop("sudo", None)
         else:
-            self.shell.commands["sudo"] = tools.sudo
+            self.shell.commands["sudo"] = users.sudo
         self.shell.commands["hostname"] = _hostname
         self.shell.commands["pwd"] = _pwd
         self.steps: Generator[Any, Any, Any] | None = None

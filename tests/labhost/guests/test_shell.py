@@ -13,6 +13,7 @@ from labhost.guests import tools
 from labhost.guests.disk import Disk
 from labhost.guests.shell import Incomplete, Session, Shell, Streams
 from labhost.guests.syntax import parse
+from labhost.guests.tools import users
 
 
 class Machine:
@@ -31,7 +32,7 @@ class Machine:
 def make(tmp_path: Path, user: str = "me") -> Shell:
     disk = Disk(str(tmp_path / "disk"))
     disk.seed({"/etc/motd": "hello\nworld\n", "/home/me/.profile": "", "/tmp/.keep": ""})
-    shell = Shell(Machine(), disk, {**tools.COMMANDS, "sudo": tools.sudo})
+    shell = Shell(Machine(), disk, {**tools.COMMANDS, "sudo": users.sudo})
     shell.sessions.append(Session(user, "/home/me", {"HOME": "/home/me"}))
     return shell
 

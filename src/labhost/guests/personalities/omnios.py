@@ -77,7 +77,7 @@ def zonename(_shell: Shell, _argv: list[str], streams: Streams) -> int:
 
 
 def pfexec(shell: Shell, argv: list[str], streams: Streams) -> Steps:
-    from labhost.guests.tools import as_user
+    from labhost.guests.tools.users import as_user
 
     return (yield from as_user(shell, "root", argv[1:] or ["true"], streams))
 
