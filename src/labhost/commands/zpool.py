@@ -76,11 +76,8 @@ def _create(world: World, argv: list[str]) -> int:
 
 def _destroy(world: World, argv: list[str]) -> int:
     given = options.parse(argv, "f")
-    if not given.operands:
-        raise UsageError("missing pool argument")
-    if len(given.operands) > 1:
-        raise UsageError("too many arguments")
-    pools.destroy(world, given.operands[0], force="f" in given)
+    (pool,) = given.exactly("pool")
+    pools.destroy(world, pool, force="f" in given)
     return 0
 
 

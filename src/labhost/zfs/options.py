@@ -24,6 +24,14 @@ class Options:
         given = self.values.get(letter)
         return given[-1] if given else None
 
+    def exactly(self, *called: str) -> list[str]:
+        """Return the operands, one for each name in `called`; UsageError when there are more or fewer."""
+        if len(self.operands) < len(called):
+            raise UsageError(f"missing {called[len(self.operands)]} argument")
+        if len(self.operands) > len(called):
+            raise UsageError("too many arguments")
+        return self.operands
+
 
 def parse(argv: list[str], spec: str, missing: dict[str, str] | None = None) -> Options:
     """Read options by a getopt `spec` ("rV:"); the first word that is no option begins the operands."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labhost.zfs import sizes
-from labhost.zfs.errors import ZfsError
+from labhost.zfs.errors import UsageError, ZfsError
 
 READ, SET, INHERIT, ONCE, ONCE_DEFAULT = "read", "set", "inherit", "once", "once-default"
 _ON_OFF = "on | off"
@@ -121,6 +121,17 @@ _USER_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.:")
 def is_user(name: str) -> bool:
     """Tell whether this can be a user property's name."""
     return ":" in name and all(letter in _USER_LETTERS for letter in name)
+
+
+def listed(text: str) -> list[str]:
+    """Return the full names of the properties in a list as `-o` and get take it; UsageError for an unknown one."""
+    found = []
+    for word in text.split(","):
+        name = known(word)
+        if name is None:
+            raise UsageError(f"bad property list: invalid property '{word}'")
+        found.append(name)
+    return found
 
 
 def known(name: str) -> str | None:

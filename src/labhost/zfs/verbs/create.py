@@ -22,11 +22,7 @@ def create(world: World, argv: list[str]) -> int:
         raise UsageError("'-s' can only be used when creating a volume")
     if "b" in given and kind == "filesystem":
         raise UsageError("'-b' can only be used when creating a volume")
-    if not given.operands:
-        raise UsageError(f"missing {kind} argument")
-    if len(given.operands) > 1:
-        raise UsageError("too many arguments")
-    name = given.operands[0]
+    (name,) = given.exactly(kind)
     size = _volume_size(given)
     words = options.assignments(given.values.get("o", []))
     if "b" in given:

@@ -6,7 +6,7 @@ import sys
 
 from labhost.zfs import options, removal, sizes
 from labhost.zfs.change import Change, need_privilege
-from labhost.zfs.errors import UsageError, ZfsError
+from labhost.zfs.errors import ZfsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 def destroy(world: World, argv: list[str]) -> int:
     """Destroy a filesystem or volume, or the snapshots that DS@a,b%c means."""
     given = options.parse(argv, "vpndfrR")
-    if not given.operands:
-        raise UsageError("missing dataset argument")
-    if len(given.operands) > 1:
-        raise UsageError("too many arguments")
-    name, at, spec = given.operands[0].partition("@")
+    (target,) = given.exactly("dataset")
+    name, at, spec = target.partition("@")
     if "#" in name:
         raise ZfsError(f"bookmark '{name}' does not exist.")
     recursive = "r" in given or "R" in given

@@ -69,15 +69,7 @@ def _sources(text: str | None) -> tuple[str, ...]:
 
 
 def _props(text: str) -> list[str]:
-    if text == "all":
-        return ["all"]
-    found = []
-    for word in text.split(","):
-        name = properties.known(word)
-        if name is None:
-            raise UsageError(f"bad property list: invalid property '{word}'")
-        found.append(name)
-    return found
+    return ["all"] if text == "all" else properties.listed(text)
 
 
 def _expand(props: list[str], values: Values, name: str) -> list[tuple[str, bool]]:

@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 def clone(world: World, argv: list[str]) -> int:
     """Make a dataset of a snapshot."""
     given = options.parse(argv, "o:p")
-    if not given.operands:
-        raise UsageError("missing source dataset argument")
-    if len(given.operands) < 2:
-        raise UsageError("missing target dataset argument")
-    if len(given.operands) > 2:
-        raise UsageError("too many arguments")
-    origin, name = given.operands
+    origin, name = given.exactly("source dataset", "target dataset")
     words = options.assignments(given.values.get("o", []))
     if "@" not in origin:
         raise ZfsError(f"cannot open '{origin}': missing '@' delimiter in snapshot name")
@@ -44,11 +38,7 @@ def clone(world: World, argv: list[str]) -> int:
 def promote(world: World, argv: list[str]) -> int:
     """Let a clone take its origin's place."""
     given = options.parse(argv, "")
-    if not given.operands:
-        raise UsageError("missing clone filesystem argument")
-    if len(given.operands) > 1:
-        raise UsageError("too many arguments")
-    name = given.operands[0]
+    (name,) = given.exactly("clone filesystem")
     if "@" in name:
         raise ZfsError(f"cannot open '{name}': snapshot delimiter '@' is not expected here")
     with Change(world) as datasets:
@@ -61,13 +51,7 @@ def promote(world: World, argv: list[str]) -> int:
 def rename(world: World, argv: list[str]) -> int:
     """Give a dataset or snapshot another name."""
     given = options.parse(argv, "prf")
-    if not given.operands:
-        raise UsageError("missing source dataset argument")
-    if len(given.operands) < 2:
-        raise UsageError("missing target dataset argument")
-    if len(given.operands) > 2:
-        raise UsageError("too many arguments")
-    old, new = given.operands
+    old, new = given.exactly("source dataset", "target dataset")
     if "r" in given and "p" in given:
         raise UsageError("-p and -r options are mutually exclusive")
     if "r" in given and "@" not in old:

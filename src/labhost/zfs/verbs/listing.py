@@ -46,13 +46,7 @@ def columns_of(text: str) -> list[str]:
         text = SPACE
     if text == "all":
         return ["name", *(row[0] for row in properties.TABLE)]
-    found = []
-    for word in text.split(","):
-        name = properties.known(word)
-        if name is None:
-            raise UsageError(f"bad property list: invalid property '{word}'")
-        found.append(name)
-    return found
+    return properties.listed(text)
 
 
 def header(column: str) -> tuple[str, bool]:

@@ -53,11 +53,7 @@ def _user_only(words: dict[str, str], full: str) -> dict[str, str]:
 def rollback(world: World, argv: list[str]) -> int:
     """Go back to a snapshot."""
     given = options.parse(argv, "rRf")
-    if not given.operands:
-        raise UsageError("missing dataset argument")
-    if len(given.operands) > 1:
-        raise UsageError("too many arguments")
-    full = given.operands[0]
+    (full,) = given.exactly("dataset")
     if "@" not in full:
         raise ZfsError(f"cannot open '{full}': missing '@' delimiter in snapshot name")
     with Change(world) as datasets:

@@ -8,7 +8,7 @@ import sys
 from labhost.zfs import contents, names, options, reception, sizes, streams
 from labhost.zfs.change import Change, need_privilege
 from labhost.zfs.datasets import Datasets
-from labhost.zfs.errors import UsageError, ZfsError
+from labhost.zfs.errors import ZfsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 def send(world: World, argv: list[str]) -> int:
     """Write a snapshot, or what changed since another, to stdout."""
     given = options.parse(argv, "i:I:RDpvnPLecwhb")
-    if not given.operands:
-        raise UsageError("missing snapshot argument")
-    if len(given.operands) > 1:
-        raise UsageError("too many arguments")
-    full = given.operands[0]
+    (full,) = given.exactly("snapshot")
     dry = "n" in given
     if not dry and os.isatty(1):
         raise ZfsError("Error: Stream can not be written to a terminal.", ["You must redirect standard output."])
@@ -133,13 +129,10 @@ def _name_of(datasets: Datasets, step: Part) -> str | None:
 def receive(world: World, argv: list[str]) -> int:
     """Make datasets and snapshots of the stream on stdin, all of it or nothing."""
     given = options.parse(argv, "o:x:dehnuvFsA")
-    if not given.operands:
-        raise UsageError("missing snapshot argument")
-    if len(given.operands) > 1:
-        raise UsageError("too many arguments")
+    (target,) = given.exactly("snapshot")
     if os.isatty(0):
         raise ZfsError("Error: Backup stream can not be read from a terminal.", ["You must redirect standard input."])
-    wanted, _, snap = given.operands[0].partition("@")
+    wanted, _, snap = target.partition("@")
     need_privilege(world, "cannot receive")
     words = options.assignments(given.values.get("o", []))
     passing = f"{world.path}/volumes/receive.{os.getpid()}"
