@@ -6,6 +6,7 @@ import _signal  # type: ignore[import-not-found]  # as everywhere here: `signal`
 import os
 import time
 
+from labhost import processes
 from labhost.founding import commands
 from labhost.zones import lifecycle
 
@@ -45,21 +46,25 @@ def running(world: World) -> list[int]:
         if not name.isdigit() or int(name) == os.getpid():
             continue
         pid = int(name)
-        if _is_alive(pid) and (_is_guest(world, pid) or _is_command(world, pid, known) or _is_machine(world, pid)):
+        if processes.is_alive(pid) and (
+            _is_guest(world, pid) or _is_command(world, pid, known) or _is_machine(world, pid)
+        ):
             found.append(pid)
     return sorted(found)
 
 
 def _is_guest(world: World, pid: int) -> bool:
     """Tell whether a process is a guest: called so, and at home in the host's folder for what runs."""
-    return _text(pid, "comm").startswith(lifecycle.PROCESS) and _folder(pid) == os.path.realpath(f"{world.path}/run")
+    return processes.text(pid, "comm").startswith(lifecycle.PROCESS) and processes.folder(pid) == os.path.realpath(
+        f"{world.path}/run"
+    )
 
 
 def _is_command(world: World, pid: int, known: frozenset[str]) -> bool:
     """Tell whether a process is a command of this host, called by whatever path leads there."""
-    for word in _argv(pid)[1:3]:
+    for word in processes.argv(pid)[1:3]:
         folder, _, name = word.rpartition("/")
-        if name in known and os.path.realpath(os.path.join(_folder(pid), folder)) == os.path.realpath(
+        if name in known and os.path.realpath(os.path.join(processes.folder(pid), folder)) == os.path.realpath(
             f"{world.path}/bin"
         ):
             return True
@@ -68,7 +73,7 @@ def _is_command(world: World, pid: int, known: frozenset[str]) -> bool:
 
 def _is_machine(world: World, pid: int) -> bool:
     """Tell whether a process is a virtual machine: it names its disks."""
-    argv = _argv(pid)
+    argv = processes.argv(pid)
     places = (f"{world.path}/volumes/", f"{world.path}/root/")
     return argv[:1] != [] and "qemu-system" in argv[0] and any(place in word for word in argv for place in places)
 
@@ -79,28 +84,3 @@ def _kill(pids: list[int]) -> None:
             os.kill(pid, _signal.SIGKILL)
         except ProcessLookupError:
             continue
-
-
-def _text(pid: int, name: str) -> str:
-    try:
-        with open(f"/proc/{pid}/{name}", encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def _argv(pid: int) -> list[str]:
-    return _text(pid, "cmdline").split("\0")[:-1]
-
-
-def _folder(pid: int) -> str:
-    """Return where a process is at home; empty if nobody says."""
-    try:
-        return os.readlink(f"/proc/{pid}/cwd")
-    except OSError:
-        return ""
-
-
-def _is_alive(pid: int) -> bool:
-    """Tell whether a process still runs; one that only waits to be reaped does not."""
-    return _text(pid, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"], ["X"])

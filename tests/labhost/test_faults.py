@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from tests.labhost.zfs.conftest import Host, host, wait_for
 
 from labhost import faults, journal
+from labhost.processes import is_alive
 
 __all__ = ["host"]
 
@@ -106,7 +106,7 @@ def test_the_caller_is_killed_around_the_work(host: Host, when: str, done: bool)
         wait_for(lambda: "rpool/a" in host.names())
     else:
         struck = journal.read(host.world)[-1]
-        wait_for(lambda: not Path(f"/proc/{struck['pid']}").exists())
+        wait_for(lambda: not is_alive(struck["pid"]))
         assert "rpool/a" not in host.names()
 
 

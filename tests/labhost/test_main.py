@@ -86,7 +86,7 @@ def test_down_ends_what_runs(folder: str, capsys: pytest.CaptureFixture[str]) ->
     Host(world).hold_open("rpool/zones")
     faults.order(world, command="zfs", act="hang")
     with subprocess.Popen([f"{folder}/bin/zfs", "list"]) as command:
-        wait_for(lambda: bool(running(world)), "the command does not run")
+        wait_for(lambda: running(world), lambda: "the command does not run")
         assert running(world) == [command.pid]
         capsys.readouterr()
         assert main(["down", folder]) == 0

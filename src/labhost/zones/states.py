@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from labhost.processes import is_alive
 from labhost.zones import index
 
 TYPE_CHECKING = False
@@ -17,17 +16,7 @@ ORDER = ("configured", "incomplete", "installed", "ready", "running", "shutting_
 
 def alive(pid: int | None) -> bool:
     """Tell whether a process is there; one without a number counts as there."""
-    if pid is None:
-        return True
-    if pid < 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return pid is None or is_alive(pid)
 
 
 def active(world: World) -> dict[str, dict[str, Any]]:

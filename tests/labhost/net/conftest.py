@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from tests.labhost.hosts import Host as AnyHost
 
 from labhost.world import World
 
 
-class Said(NamedTuple):
-    """How a command ended."""
+@dataclass(frozen=True, slots=True)
+class Host(AnyHost):
+    """A lab host and its network."""
 
-    code: int
-    out: str
-    err: str
-
-
-class Host:
-    """The commands of one world."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def run(self, *argv: str, stdin: str = "") -> Said:
-        done = subprocess.run(
-            [f"{self.world.path}/bin/{argv[0]}", *argv[1:]],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
-
-    def ok(self, *argv: str) -> str:
-        said = self.run(*argv)
-        assert said.code == 0, said
-        return said.out
-
-    def file(self, path: str, text: str) -> None:
-        place = Path(self.world.host(path))
+    def put(self, path: str, text: str) -> None:
+        place = self.file(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
 

@@ -69,11 +69,11 @@ def test_any_text_is_a_configuration_or_an_error(words: list[str]) -> None:
 
 def test_the_check_exits_0_or_1(host: Host) -> None:
     """dhcpd -t -cf FILE speaks on stderr only."""
-    host.file("/etc/dhcpd.conf", GOOD)
+    host.put("/etc/dhcpd.conf", GOOD)
     said = host.run("dhcpd", "-t", "-cf", "/etc/dhcpd.conf")
     assert (said.code, said.out) == (0, "")
     assert "Config file: /etc/dhcpd.conf" in said.err
-    host.file("/etc/dhcpd.conf", GOOD.replace("authoritative;", "authoritative"))
+    host.put("/etc/dhcpd.conf", GOOD.replace("authoritative;", "authoritative"))
     said = host.run("dhcpd", "-t", "-cf", "/etc/dhcpd.conf")
     assert (said.code, said.out) == (1, "")
     assert "/etc/dhcpd.conf line 3: semicolon expected." in said.err

@@ -97,14 +97,14 @@ def test_any_text_is_rules_or_an_error(words: list[str]) -> None:
 
 def test_the_service_loads_the_file_and_ipnat_replaces_it(host: Host) -> None:
     """Before ipfilter is enabled the driver answers nothing; -CF -f puts a file in place of all rules."""
-    host.file("/etc/ipf/ipnat.conf", RULES)
+    host.put("/etc/ipf/ipnat.conf", RULES)
     assert host.run("ipnat", "-l") == (1, "", "ioctl(SIOCGNATS): I/O error\n")
     host.ok("svcadm", "enable", "-s", "ipfilter")
     listed = host.ok("ipnat", "-l").splitlines()
     assert listed[0] == "List of active MAP/Redirect filters:"
     assert listed[1:5] == [rule.text for rule in parse_rules(RULES)]
     assert listed[5:] == ["", "List of active sessions:"]
-    host.file("/etc/ipf/ipnat.conf", "map igb0 10.0.0.0/24 -> 0/32\n")
+    host.put("/etc/ipf/ipnat.conf", "map igb0 10.0.0.0/24 -> 0/32\n")
     out = host.ok("ipnat", "-CF", "-f", "/etc/ipf/ipnat.conf")
     assert out == "0 entries flushed from NAT table\n4 entries flushed from NAT list\n"
     assert host.ok("ipnat", "-l").splitlines()[1] == "map igb0 10.0.0.0/24 -> 0.0.0.0/32"
@@ -112,7 +112,7 @@ def test_the_service_loads_the_file_and_ipnat_replaces_it(host: Host) -> None:
 
 def test_checking_changes_nothing(host: Host) -> None:
     """ipnat -n -f only reads; a wrong file exits 1 with the error on stderr."""
-    host.file("/etc/ipf/new.conf", "map igb0 nonsense\n")
+    host.put("/etc/ipf/new.conf", "map igb0 nonsense\n")
     said = host.run("ipnat", "-n", "-f", "/etc/ipf/new.conf")
     assert said == (1, "", 'syntax error error at "nonsense", line 1\n')
     assert host.world.read("filter").get("nat", []) == []
@@ -120,15 +120,15 @@ def test_checking_changes_nothing(host: Host) -> None:
 
 def test_clearing_comes_before_a_broken_file_is_read(host: Host) -> None:
     """-CF -f with a wrong file leaves no rules at all: check first."""
-    host.file("/etc/ipf/ipnat.conf", RULES)
+    host.put("/etc/ipf/ipnat.conf", RULES)
     host.ok("svcadm", "enable", "-s", "ipfilter")
-    host.file("/etc/ipf/ipnat.conf", "rubbish\n")
+    host.put("/etc/ipf/ipnat.conf", "rubbish\n")
     assert host.run("ipnat", "-CF", "-f", "/etc/ipf/ipnat.conf").code == 1
     assert host.world.read("filter")["nat"] == []
 
 
 def test_a_broken_file_puts_the_service_into_maintenance(host: Host) -> None:
     """The start method of ipfilter fails on a file it cannot read."""
-    host.file("/etc/ipf/ipnat.conf", "rubbish\n")
+    host.put("/etc/ipf/ipnat.conf", "rubbish\n")
     assert host.run("svcadm", "enable", "-s", "ipfilter").code == 3
     assert host.ok("svcs", "-H", "-o", "state", "ipfilter") == "maintenance\n"

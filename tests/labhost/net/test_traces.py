@@ -14,8 +14,8 @@ SUBNET = "subnet 10.190.190.0 netmask 255.255.255.0 { range 10.190.190.10 10.190
 
 def test_a_whole_network_comes_and_goes(host: Host) -> None:
     """Stub, VNIC, address, forwarding and services, undone one by one, leave the host as it was."""
-    host.file("/etc/dhcpd.conf", SUBNET)
-    host.file("/etc/ipf/ipnat.conf", "map igb0 10.190.190.0/24 -> 0/32\n")
+    host.put("/etc/dhcpd.conf", SUBNET)
+    host.put("/etc/ipf/ipnat.conf", "map igb0 10.190.190.0/24 -> 0/32\n")
     before = evidence(host.world)
     host.ok("dladm", "create-etherstub", "stub0")
     host.ok("dladm", "create-vnic", "-l", "stub0", "pi0")

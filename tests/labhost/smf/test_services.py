@@ -68,7 +68,7 @@ def test_a_missing_configuration_ends_in_maintenance(host: Host) -> None:
     assert said.code == 3
     assert 'svcadm: Instance "svc:/network/service/dhcp:ipv4" is in maintenance state.' in said.err
     assert "Reason: Start method exited with $SMF_EXIT_ERR_CONFIG." in host.ok("svcs", "-x", "dhcp:ipv4")
-    host.file("/etc/dhcpd.conf", SUBNET)
+    host.put("/etc/dhcpd.conf", SUBNET)
     host.ok("dladm", "create-etherstub", "stub0")
     host.ok("dladm", "create-vnic", "-l", "stub0", "pi0")
     host.ok("ipadm", "create-addr", "-T", "static", "-a", "10.190.190.1/24", "pi0/v4")
@@ -78,7 +78,7 @@ def test_a_missing_configuration_ends_in_maintenance(host: Host) -> None:
 
 def test_a_server_without_a_subnet_of_its_own_does_not_start(host: Host) -> None:
     """No interface has an address in the declared subnet."""
-    host.file("/etc/dhcpd.conf", SUBNET)
+    host.put("/etc/dhcpd.conf", SUBNET)
     assert host.run("svcadm", "enable", "-s", "dhcp:ipv4").code == 3
 
 
@@ -91,9 +91,9 @@ def test_clearing_what_is_well_is_an_error(host: Host) -> None:
 
 def test_refresh_does_not_restart_the_dhcp_server(host: Host) -> None:
     """A broken file shows at the restart, not at the refresh."""
-    host.file("/etc/dhcpd.conf", "subnet 192.0.2.0 netmask 255.255.255.0 { }\n")
+    host.put("/etc/dhcpd.conf", "subnet 192.0.2.0 netmask 255.255.255.0 { }\n")
     host.ok("svcadm", "enable", "-s", "dhcp:ipv4")
-    host.file("/etc/dhcpd.conf", "rubbish")
+    host.put("/etc/dhcpd.conf", "rubbish")
     host.ok("svcadm", "refresh", "dhcp:ipv4")
     assert host.ok("svcs", "-H", "-o", "state", "dhcp:ipv4") == "online\n"
     assert host.run("svcadm", "restart", "-s", "dhcp:ipv4").code == 3
@@ -112,11 +112,11 @@ def test_properties_need_a_type_once(host: Host) -> None:
 
 def test_a_manifest_brings_a_service(host: Host) -> None:
     """Imported, it is known, disabled, and can be enabled."""
-    host.file("/lib/svc/manifest/application/agent.xml", MANIFEST)
+    host.put("/lib/svc/manifest/application/agent.xml", MANIFEST)
     host.ok("svccfg", "import", "/lib/svc/manifest/application/agent.xml")
     host.ok("svcadm", "enable", "-s", "application/agent")
     assert host.ok("svcs", "-H", "-o", "state,desc", "agent").split(None, 1) == ["online", "the agent\n"]
-    host.file("/tmp/broken.xml", "<service_bundle>")
+    host.put("/tmp/broken.xml", "<service_bundle>")
     assert host.run("svccfg", "validate", "/tmp/broken.xml") == (1, "", "svccfg: couldn't parse document\n")
 
 

@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.labhost.hosts import Host as AnyHost
+from tests.labhost.hosts import Said, wait_for
 
 from labhost.world import World
 
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a command left."""
-
-    code: int
-    out: str
-    err: str
+__all__ = ["Host", "Said", "wait_for"]
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
-    """A lab host whose commands can be called."""
-
-    world: World
-
-    def run(self, *argv: str, stdin: bytes | None = None) -> Said:
-        done = subprocess.run(
-            [f"{self.world.path}/bin/{argv[0]}", *argv[1:]],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        out = done.stdout.decode(errors="surrogateescape")
-        return Said(done.returncode, out, done.stderr.decode(errors="surrogateescape"))
-
-    def ok(self, *argv: str) -> str:
-        said = self.run(*argv)
-        assert (said.code, said.err) == (0, ""), (argv, said)
-        return said.out
-
-    def refused(self, *argv: str) -> str:
-        said = self.run(*argv)
-        assert said.code == 1, (argv, said)
-        return said.err
+class Host(AnyHost):
+    """A lab host and its datasets."""
 
     def value(self, prop: str, name: str) -> str:
         return self.ok("zfs", "get", "-Hp", "-o", "value", prop, name).rstrip("\n")
@@ -67,13 +35,6 @@ class Host:
         with self.world.lock("zones"):
             zone = {"state": "running", "zoneid": 1, "volumes": list(names), "links": [], "pid": None}
             self.world.write("zones", {"next_id": 2, "zones": {"web": zone} if names else {}})
-
-
-def wait_for(state: Callable[[], object], what: str = "it did not come to be") -> None:
-    """Wait until something is so, at most twenty seconds."""
-    deadline = time.monotonic() + 20
-    while not state():
-        assert time.monotonic() < deadline, what
 
 
 @pytest.fixture

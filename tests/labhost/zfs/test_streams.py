@@ -150,14 +150,14 @@ def test_a_slow_pipe_can_be_killed_and_leaves_nothing(source: Host) -> None:
     with source.device("rpool/v").open("r+b") as file:
         file.write(b"x" * (4 << 20))
     source.ok("zfs", "snapshot", "rpool/v@big")
-    source.world.configure(send_rate=1 << 20)
+    source.world.configure(send_rate=1 << 18)
     binary = f"{source.world.path}/bin/zfs"
     volumes = Path(f"{source.world.path}/volumes")
     with (
         subprocess.Popen([binary, "send", "rpool/v@big"], stdout=subprocess.PIPE) as sender,
         subprocess.Popen([binary, "recv", "rpool/w"], stdin=sender.stdout) as receiver,
     ):
-        wait_for(lambda: any(volumes.glob("receive.*/0")), "nothing is received")
+        wait_for(lambda: any(volumes.glob("receive.*/0")), lambda: "nothing is received")
         for process in (receiver, sender):
             process.send_signal(signal.SIGTERM)
         assert (receiver.wait(20), sender.wait(20)) == (143, 143)

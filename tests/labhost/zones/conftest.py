@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.labhost.hosts import Host as AnyHost
+from tests.labhost.hosts import Said, wait_for
 
 from labhost.world import World
 from labhost.zones import lifecycle
 
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a command left."""
-
-    code: int
-    out: str
-    err: str
+__all__ = ["Host", "Said", "wait_for"]
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
-    """A lab host whose commands can be called."""
-
-    world: World
-
-    def run(self, *argv: str, stdin: str | None = None) -> Said:
-        done = subprocess.run(
-            [f"{self.world.path}/bin/{argv[0]}", *argv[1:]],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
-
-    def ok(self, *argv: str) -> str:
-        said = self.run(*argv)
-        assert (said.code, said.err) == (0, ""), (argv, said)
-        return said.out
-
-    def refused(self, *argv: str) -> str:
-        said = self.run(*argv)
-        assert said.code == 1, (argv, said)
-        return said.err
+class Host(AnyHost):
+    """A lab host and its zones."""
 
     def configure(self, name: str, more: str = "") -> None:
         """Configure a bhyve zone under /rpool/zones; `more` are further commands of zonecfg."""
@@ -81,18 +50,8 @@ class Host:
     def state(self, name: str = "web") -> str:
         return self.row(name)[2]
 
-    def file(self, path: str) -> Path:
-        return Path(self.world.host(path))
-
     def wait_state(self, state: str, name: str = "web") -> None:
         wait_for(lambda: self.state(name) == state, lambda: f"{name} is {self.state(name)}, not {state}")
-
-
-def wait_for(state: Callable[[], object], seen: Callable[[], str] = lambda: "it did not come to be") -> None:
-    """Wait until something is so, at most twenty seconds; say what was seen instead."""
-    deadline = time.monotonic() + 20
-    while not state():
-        assert time.monotonic() < deadline, seen()
 
 
 @pytest.fixture
