@@ -46,18 +46,16 @@ def running(world: World) -> list[int]:
         if not name.isdigit() or int(name) == os.getpid():
             continue
         pid = int(name)
-        if processes.is_alive(pid) and (
-            _is_guest(world, pid) or _is_command(world, pid, known) or _is_machine(world, pid)
-        ):
+        ours = _is_guest(world, pid) or _is_command(world, pid, known) or _is_machine(world, pid)
+        if ours and processes.is_alive(pid):
             found.append(pid)
     return sorted(found)
 
 
 def _is_guest(world: World, pid: int) -> bool:
     """Tell whether a process is a guest: called so, and at home in the host's folder for what runs."""
-    return processes.text(pid, "comm").startswith(lifecycle.PROCESS) and processes.folder(pid) == os.path.realpath(
-        f"{world.path}/run"
-    )
+    home = os.path.realpath(f"{world.path}/run")
+    return processes.is_alive(pid, called=processes.GUEST) and processes.folder(pid) == home
 
 
 def _is_command(world: World, pid: int, known: frozenset[str]) -> bool:

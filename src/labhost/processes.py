@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+GUEST = "bhyve-"  # what the process of a guest is called, before the zone's name
+
 
 def text(pid: int, name: str) -> str:
     """Return one of the files about a process; empty when it is gone."""
@@ -17,9 +19,10 @@ def text(pid: int, name: str) -> str:
         return ""
 
 
-def is_alive(pid: int) -> bool:
-    """Tell whether a process still runs; one that only waits to be reaped does not."""
-    return text(pid, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"], ["X"])
+def is_alive(pid: int, called: str = "") -> bool:
+    """Tell whether a process (whose name begins so) still runs; one that only waits to be reaped does not."""
+    head, _, tail = text(pid, "stat").rpartition(") ")
+    return head.partition(" (")[2].startswith(called) and tail[:1] not in ("", "Z", "X")
 
 
 def argv(pid: int) -> list[str]:

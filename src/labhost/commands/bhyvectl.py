@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
-import os
 import sys
 
-from labhost.zones import states
+from labhost.zones import lifecycle, states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,12 +47,9 @@ def main(world: World, argv: list[str]) -> int:
         sys.stderr.write(f"VM:{name} is not created.\n")
         return 1
     for action in actions:
-        if _ACTIONS[action]:
-            try:
-                os.kill(pid, _ACTIONS[action])
-            except ProcessLookupError:
-                sys.stderr.write(f"VM:{name} is not created.\n")
-                return 1
+        if _ACTIONS[action] and not lifecycle.press(pid, _ACTIONS[action]):
+            sys.stderr.write(f"VM:{name} is not created.\n")
+            return 1
     return 0
 
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from labhost.world import World
 
-
-def disk_folder(world: World, zone: str) -> str:
-    """Return the folder that holds the files a scripted guest of a zone has written."""
-    return f"{world.path}/run/{zone}.disk"
+def disk_folder(zone: str) -> str:
+    """Return the folder, in the lab's `run`, that holds the files a scripted guest of a zone has written."""
+    return f"{zone}.disk"
 
 
 class Disk:

@@ -13,6 +13,7 @@ import select
 import sys
 import time
 
+from labhost import processes
 from labhost.zones import lifecycle
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ class Guest:
 
     __slots__ = (
         "doom", "doom_after", "name", "off_at", "pipe", "poller", "root", "serial", "status", "system", "timers", "vnc",
-        "watched", "world", "world_mark", "zoneid",
+        "watched", "world", "zoneid",
     )  # fmt: skip
 
     def __init__(self, world: World, name: str, zoneid: int) -> None:
@@ -57,7 +58,6 @@ class Guest:
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.system: Any = None
         self.poller = select.poll()
-        self.world_mark = self._mark()
 
     # -- coming to life
 
@@ -129,7 +129,7 @@ class Guest:
     def _detach(self, kept: int) -> None:
         # Its name and its folder are what whoever ends the lab knows a guest by.
         with open("/proc/self/comm", "w", encoding="utf-8") as file:
-            file.write(f"{lifecycle.PROCESS}{self.name}")
+            file.write(f"{processes.GUEST}{self.name}")
         os.chdir(lifecycle.run_folder(self.world))
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
@@ -178,16 +178,16 @@ class Guest:
     def _look(self) -> None:
         """Be gone when the lab is gone or is another one by now, or was ended as by a loss of power."""
         zone = lifecycle.record(self.world, self.name)
-        if zone is None or zone["zoneid"] != self.zoneid or self._mark() != self.world_mark:
+        if zone is None or zone["zoneid"] != self.zoneid or not self._is_home():
             os._exit(0)
         self.later(LOOKS_EVERY, self._look)
 
-    def _mark(self) -> int:
-        """Return what tells this lab's folder from a later one of the same name; 0 when it is gone."""
+    def _is_home(self) -> bool:
+        """Tell whether the lab's folder is still the one this guest was started in."""
         try:
-            return os.stat(f"{self.world.path}/state").st_ino
+            return os.path.samestat(os.stat("."), os.stat(f"{self.world.path}/run"))
         except OSError:
-            return 0
+            return False
 
     # -- buttons
 

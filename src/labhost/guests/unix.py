@@ -53,7 +53,8 @@ class Unix:
         self.host = guest.name
         self.protected = self.ROOT_ONLY
         self.terminal = Terminal(console, self._line, self._interrupt)
-        self.disk = Disk(disk_folder(world, guest.name))
+        # Relative to where every guest is at home: when that is deleted, nothing of it comes to be again.
+        self.disk = Disk(disk_folder(guest.name))
         self.disk.seed({f"{self.home(user)}/.profile": "" for user in self.ACCOUNTS})
         self.disk.seed({"/tmp/.keep": "", "/etc/hostname": f"{self.host}\n", **self.SEED})
         self.accounts = dict.fromkeys(self.ACCOUNTS, PASSWORD) | world.setting("accounts", {})

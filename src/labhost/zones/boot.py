@@ -116,7 +116,7 @@ def halt(world: World, name: str, *, notice: str = "") -> None:
     if not ask(world, name, zoneid, HALT_LIMIT):
         import _signal  # type: ignore[import-not-found]
 
-        _tell(zone["pid"], _signal.SIGKILL)
+        lifecycle.press(zone["pid"], _signal.SIGKILL)
         lifecycle.wait_ended(world, name, zoneid, 5.0)
 
 
@@ -129,13 +129,5 @@ def ask(world: World, name: str, zoneid: int, limit: float) -> bool:
         return True
     sys.stdout.flush()
     sys.stderr.flush()
-    _tell(zone["pid"], _signal.SIGTERM)
+    lifecycle.press(zone["pid"], _signal.SIGTERM)
     return lifecycle.wait_ended(world, name, zoneid, world.scaled(limit))
-
-
-def _tell(pid: int | None, number: int) -> None:
-    try:
-        if pid is not None:
-            os.kill(pid, number)
-    except ProcessLookupError:
-        return

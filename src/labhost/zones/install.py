@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from labhost.guests.disk import disk_folder
 from labhost.zones import configurations, index
 from labhost.zones.verifying import repair_mode
 
@@ -124,7 +125,7 @@ def uninstall(world: World, name: str, path: str) -> None:
                 raise BrandFailed("uninstall", *problem.lines()) from None
             world.write("zfs", state)
     remove_tree(world.host(path))
-    remove_tree(f"{world.path}/run/{name}.disk")
+    remove_tree(f"{world.path}/run/{disk_folder(name)}")
     index.set_state(world, name, "configured", "")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 
+from labhost import processes
 from labhost.zones import configurations, index
 
 TYPE_CHECKING = False
@@ -21,7 +22,6 @@ READIED, BOOTING, HALTED = "Zone readied", "Zone booting up", "Zone halted"
 REBOOTING, BOOT_FAILED = "Zone rebooting", "Zone boot failed"
 UNINSTALLED = "Zone is being uninstalled.  Disconnecting..."
 ADMINISTRATIVE = -1
-PROCESS = "bhyve-"  # what the process of a guest is called, before the zone's name
 
 
 def run_folder(world: World) -> str:
@@ -184,16 +184,21 @@ def end_all(world: World) -> list[str]:
 
     zones = states.active(world)
     for name, zone in zones.items():
-        pid = zone.get("pid")
-        if pid is not None and pid != os.getpid():
-            try:
-                os.kill(pid, _signal.SIGUSR1)
-            except ProcessLookupError:
-                continue
-        else:
+        if not press(zone.get("pid"), _signal.SIGUSR1):
             ended(world, name, zone["zoneid"], ADMINISTRATIVE)
     for name, zone in zones.items():
         if not wait_ended(world, name, zone["zoneid"], 5.0):
-            os.kill(zone["pid"], _signal.SIGKILL)
+            press(zone.get("pid"), _signal.SIGKILL)
             wait_ended(world, name, zone["zoneid"], 5.0)
     return list(zones)
+
+
+def press(pid: int | None, number: int) -> bool:
+    """Send a guest a signal; False if that process is no guest (any more)."""
+    if pid is None or not processes.is_alive(pid, called=processes.GUEST):
+        return False
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True

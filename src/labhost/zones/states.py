@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labhost.processes import is_alive
+from labhost.processes import GUEST, is_alive
 from labhost.zones import index
 
 TYPE_CHECKING = False
@@ -14,15 +14,20 @@ if TYPE_CHECKING:
 ORDER = ("configured", "incomplete", "installed", "ready", "running", "shutting_down", "down")
 
 
-def alive(pid: int | None) -> bool:
-    """Tell whether a process is there; one without a number counts as there."""
-    return pid is None or is_alive(pid)
+def alive(pid: int | None, called: str = "") -> bool:
+    """Tell whether a process (called so) is there; one without a number counts as there."""
+    return pid is None or is_alive(pid, called)
 
 
 def active(world: World) -> dict[str, dict[str, Any]]:
     """Return the zones that are ready or more; one whose guest was killed from outside falls to installed here."""
     zones: dict[str, dict[str, Any]] = world.read("zones").get("zones", {})
-    dead = [name for name, facts in zones.items() if not alive(facts.get("pid"))]
+    # A number alone is no proof: it may be another process's by now.
+    dead = [
+        name
+        for name, facts in zones.items()
+        if not alive(facts.get("pid"), GUEST if facts["state"] == "running" else "")
+    ]
     if not dead:
         return zones
     from labhost.zones import lifecycle
