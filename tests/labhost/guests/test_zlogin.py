@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.labhost.guests.conftest import Person
-from tests.labhost.zones.conftest import Host
+from tests.labhost.zones.conftest import Host, wait_for
 
 Attach = Callable[..., Person]
 
@@ -151,3 +154,56 @@ def test_the_guest_outlives_its_command_and_its_client(host: Host, attach: Attac
     subprocess.run(["kill", "-9", str(person.process.pid)], check=True)
     person.process.wait()
     assert host.state() == "running"
+
+
+def test_a_client_that_does_not_read_does_not_stop_the_guest(host: Host, at_console: Attach) -> None:
+    """Output that nobody takes is lost; the guest still hears its buttons."""
+    person = at_console()
+    person.login("root", prompt="# ")
+    Path(f"{host.world.path}/run/web.disk/tmp/big").write_text("x" * (4 << 20))
+    person.type("cat /tmp/big\r")
+    host.ok("bhyvectl", "--vm=web", "--force-poweroff")
+    host.wait_state("installed")
+
+
+def test_an_end_of_file_behind_the_escape_ends_the_session_too(attach: Attach, host: Host) -> None:
+    """`~` and the end-of-file character at the beginning of a line close the connection."""
+    host.installed()
+    person = attach()
+    person.read_to("console]")
+    person.type("\r~\x04")
+    assert "console closed]" in person.rest()
+
+
+def test_a_zone_that_is_made_ready_says_so(attach: Attach, host: Host) -> None:
+    """The notices of ready and of a failed boot are in the stream as well."""
+    host.installed()
+    person = attach()
+    person.read_to("console]")
+    host.ok("zoneadm", "-z", "web", "ready")
+    person.read_to("[NOTICE: Zone readied]")
+    host.ok("zoneadm", "-z", "web", "halt")
+    host.ok("zonecfg", "-z", "web", host.attrs(rng="maybe"))
+    host.refused("zoneadm", "-z", "web", "boot")
+    person.read_to("[NOTICE: Zone boot failed]")
+
+
+def test_a_console_on_a_socket_is_not_zlogins(host: Host, attach: Attach) -> None:
+    """With `console=socket,PATH` the guest speaks on that socket in the zone, and zlogin shows nothing of it."""
+    host.booted("web", host.attrs(console="socket,/tmp/serial"))
+    person = attach()
+    person.read_to("console]\r\n")
+    place = host.file("/rpool/zones/web/root/tmp/serial")
+    wait_for(place.is_socket)
+    folder = os.open(place.parent, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(20)
+        line.connect(f"/proc/self/fd/{folder}/serial")
+        os.close(folder)
+        line.sendall(b"\r")
+        heard = b""
+        while b"login:" not in heard:
+            heard += line.recv(4096)
+    host.ok("zoneadm", "-z", "web", "halt")
+    assert not place.exists()
+    assert person.read_to("Zone halted]") == "\r\n[NOTICE: Zone halted]"
