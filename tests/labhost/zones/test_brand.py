@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -157,6 +158,59 @@ def test_an_allowed_address_protects_the_link_only_while_running(host: Host) -> 
     assert "zone 'web': Protection is already set\n" in host.refused("zoneadm", "-z", "web", "boot")
 
 
+def test_a_preset_list_of_addresses_fails_the_boot(host: Host) -> None:
+    """allowed-ips is the zone's to set; one that is there already fails the boot and stays."""
+    host.ok("dladm", "create-vnic", "-l", "igb0", "web0")
+    host.ok("dladm", "set-linkprop", "-p", "allowed-ips=10.0.0.9", "web0")
+    host.installed("web", "add net; set physical=web0; set allowed-address=10.0.0.5/24; end")
+    said = host.refused("zoneadm", "-z", "web", "boot")
+    assert said.startswith("zone 'web': allowed-ips is already set\nzone 'web': failed to add address: ")
+    assert host.state() == "installed"
+    assert host.world.read("links")["links"]["web0"]["props"] == {"allowed-ips": "10.0.0.9"}
+
+
+def test_a_vnic_that_is_there_is_taken_as_it_is(host: Host) -> None:
+    """With a global-nic too: it stays over its own link, its MAC is not written down, and it goes at halt."""
+    host.ok("dladm", "create-etherstub", "stub0")
+    host.ok("dladm", "create-vnic", "-l", "stub0", "-v", "9", "web0")
+    host.booted("web", NET)
+    assert host.ok("dladm", "show-vnic", "-p", "-o", "LINK,OVER,VID") == "web0:stub0:9\n"
+    assert "mac-addr not specified\n" in host.ok("zonecfg", "-z", "web", "info net")
+    host.ok("zoneadm", "-z", "web", "halt")
+    assert host.ok("dladm", "show-vnic", "-p", "-o", "LINK") == ""
+
+
+def test_vlan_0_is_none_and_a_mac_is_kept(host: Host) -> None:
+    """A VLAN of 0 makes a plain VNIC; a MAC that is given is the VNIC's and stays as it was written."""
+    host.booted(
+        "web",
+        "add net; set physical=web0; set global-nic=igb0; set vlan-id=0; set mac-addr=02:08:20:00:0A:01; end",
+    )
+    assert host.ok("dladm", "show-vnic", "-p", "-o", "VID,MACADDRESS") == "0:2\\:8\\:20\\:0\\:a\\:1\n"
+    assert "mac-addr: 02:08:20:00:0A:01\n" in host.ok("zonecfg", "-z", "web", "info net")
+
+
+@pytest.mark.parametrize(
+    ("address", "over"), [("192.0.2.77/24", "igb0"), ("10.9.9.9/24", "stub9"), ("203.0.113.9/24", "igb0")]
+)
+def test_global_nic_auto_follows_the_routes(host: Host, address: str, over: str) -> None:
+    """The link is the one that the host's own network or its routes lead through, the default route last."""
+    host.ok("dladm", "create-etherstub", "stub9")
+    host.ok("ipadm", "create-addr", "-T", "static", "-a", "172.16.0.1/24", "stub9/v4")
+    host.ok("route", "-p", "add", "10.9.0.0/16", "172.16.0.254")
+    host.booted("web", f"add net; set physical=web0; set global-nic=auto; set allowed-address={address}; end")
+    assert host.ok("dladm", "show-vnic", "-p", "-o", "OVER", "web0") == f"{over}\n"
+
+
+def test_global_nic_auto_without_a_route(host: Host) -> None:
+    """Where no route leads there is no link."""
+    host.ok("route", "-p", "delete", "default", "192.0.2.1")
+    host.installed("web", "add net; set physical=web0; set global-nic=auto; set allowed-address=10.0.0.5/24; end")
+    said = host.refused("zoneadm", "-z", "web", "boot")
+    assert said.startswith("Could not determine global-nic for web0\n")
+    assert host.state() == "installed"
+
+
 def test_global_nic_auto_needs_an_address(host: Host) -> None:
     """Without allowed-address there is nothing to look a route up for."""
     host.installed("web", "add net; set physical=web0; set global-nic=auto; end")
@@ -184,9 +238,13 @@ def test_a_deaf_guest_holds_up_shutdown_and_halt(host: Host) -> None:
     """shutdown gives up with exit 1 and the guest runs on; a forced power-off ends it at once."""
     host.world.configure(deaf=["web"], time_scale=0.003)
     host.booted()
+    begun = time.monotonic()
     assert host.refused("zoneadm", "-z", "web", "shutdown") == (
         "zone 'web': unable to shutdown zone\nzoneadm: zone 'web': call to zoneadmd failed\n"
     )
+    assert time.monotonic() - begun >= 100 * 0.003
+    assert host.state() == "running"
+    host.ok("bhyvectl", "--vm=web", "--inject-nmi")
     assert host.state() == "running"
     host.ok("bhyvectl", "--vm=web", "--force-poweroff")
     host.wait_state("installed")
@@ -198,7 +256,9 @@ def test_halt_takes_a_deaf_guest_away_in_the_end(host: Host) -> None:
     """After half an hour of the books halt wins, and the exit is recorded as administrative."""
     host.world.configure(deaf=["*"], time_scale=0.0003)
     host.booted()
+    begun = time.monotonic()
     host.ok("zoneadm", "-z", "web", "halt")
+    assert time.monotonic() - begun >= 1800 * 0.0003
     assert host.state() == "installed"
     assert host.file("/rpool/zones/web/lastexited").read_text().split()[1] == "-1"
 
@@ -290,6 +350,44 @@ def test_cloud_init_files_are_made_at_each_boot_for_the_same_instance(host: Host
     host.ok("zonecfg", "-z", "web", "select attr name=cloud-init; set value=off; end")
     host.ok("zoneadm", "-z", "web", "reboot")
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "serial"),
+    [
+        ("off", "{uuid}"), ("on", "ds=nocloud;i={uuid}"),
+        ("http://10.0.0.1/seed/", "ds=nocloud-net;s=http://10.0.0.1/seed/;i={uuid}"),
+    ],
+)  # fmt: skip
+def test_the_serial_number_tells_where_the_data_is(host: Host, value: str, serial: str) -> None:
+    """Off it is the uuid alone, on it says that there is a disk, and a URL is passed on without one."""
+    host.booted("web", host.attrs(cloud_init=value))
+    cfg = host.file("/rpool/zones/web/root/etc/bhyve.cfg").read_text()
+    assert f"system.serial_number={serial.format(uuid=host.row('web')[4])}\n" in cfg
+    assert host.file("/rpool/zones/web/root/cloud-init.iso").exists() == (value == "on")
+    assert ("pci.0.29.0.path" in cfg) == (value == "on")
+
+
+def test_a_file_of_user_data_is_taken_whole(host: Host) -> None:
+    """With a file, password and sshkey are ignored; resolvers are only for the first card."""
+    host.file("/tmp/user-data").write_text("#cloud-config\nmine: true\n")
+    nets = "".join(
+        f"add net; set physical=web{n}; set global-nic=igb0; set allowed-address=10.0.{n}.5/24; end; " for n in (0, 1)
+    )
+    host.booted("web", nets + host.attrs(cloud_init="/tmp/user-data", password="x", sshkey="y", resolvers="1.1.1.1"))
+    folder = host.file("/rpool/zones/web/root/cloud-init")
+    assert (folder / "user-data").read_text() == "#cloud-config\nmine: true\n"
+    net = (folder / "network-config").read_text()
+    assert net.count("nameservers:") == 1
+    assert net.index("web0:") < net.index("nameservers:") < net.index("web1:")
+
+
+def test_without_an_allowed_address_resolvers_are_not_passed(host: Host) -> None:
+    """A guest of DHCP gets no network-config, and so no resolvers."""
+    host.booted("web", NET + host.attrs(cloud_init="on", resolvers="1.1.1.1", dns_domain="example.com"))
+    folder = host.file("/rpool/zones/web/root/cloud-init")
+    assert sorted(path.name for path in folder.iterdir()) == ["meta-data", "user-data"]
+    assert not any("1.1.1.1" in path.read_text() for path in folder.iterdir())
 
 
 def test_bootnext_is_for_one_boot(host: Host) -> None:

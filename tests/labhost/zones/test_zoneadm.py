@@ -62,6 +62,14 @@ def test_the_list_sees_a_changed_configuration(host: Host) -> None:
         ("configured", "boot", 1, "zoneadm: zone 'web': must be installed before boot.\n"),
         ("configured", "ready", 1, "zoneadm: zone 'web': must be installed before ready.\n"),
         ("configured", "detach", 1, "zoneadm: zone 'web': must be installed before detach.\n"),
+        ("configured", "mark incomplete", 1, "zoneadm: zone 'web': must be installed before mark.\n"),
+        ("configured", "move /rpool/zones/x", 1, "zoneadm: zone 'web': must be installed before move.\n"),
+        ("configured", "reboot", 1, "zoneadm: zone 'web': not running\n"),
+        ("installed", "clone other", 1, "zoneadm: zone 'web': is already installed.\n"),
+        ("incomplete", "clone other", 1, "zoneadm: zone 'web': zone is incomplete; uninstall required.\n"),
+        ("incomplete", "attach", 1, "zoneadm: zone 'web': zone is incomplete; uninstall required.\n"),
+        ("running", "clone other", 1, "zoneadm: zone 'web': clone operation is invalid for running zones.\n"),
+        ("running", "detach", 1, "zoneadm: zone 'web': detach operation is invalid for running zones.\n"),
         ("configured", "uninstall -F", 1, "zoneadm: zone 'web': is already in state 'configured'.\n"),
         (
             "configured",
@@ -121,13 +129,27 @@ def test_without_privilege_only_looking_is_possible(host: Host) -> None:
         "zoneadm: zone 'web': only a privileged user may boot a zone.\n"
     )
     assert host.state() == "installed"
+    host.ok("zoneadm", "list", "-cp")
+
+
+def test_authorisation_is_asked_of_the_person(host: Host) -> None:
+    """With all privileges but without the authorisation for this zone a command is refused by name."""
+    host.installed("web")
+    host.installed("db")
+    host.world.configure(not_authorized=["web"], user="me")
+    assert host.refused("zoneadm", "-z", "web", "boot") == (
+        "zoneadm: zone 'web': User me is not authorized to boot this zone.\n"
+    )
+    host.ok("zoneadm", "-z", "db", "boot")
 
 
 def test_install_makes_a_dataset_under_a_mounted_parent(host: Host) -> None:
     """The zonepath becomes a filesystem, 0700, with the brand's empty root and its uuid."""
     host.configure("web")
     assert host.ok("zoneadm", "-z", "web", "install") == "A ZFS file system has been created for this zone.\n"
-    assert "rpool/zones/web\n" in host.ok("zfs", "list", "-H", "-o", "name")
+    assert host.ok("zfs", "get", "-H", "-o", "value,source", "sharenfs,sharesmb", "rpool/zones/web") == (
+        "off\tlocal\noff\tlocal\n"
+    )
     path = host.file("/rpool/zones/web")
     assert path.stat().st_mode & 0o777 == 0o700
     assert (path / "root/etc/uuid").read_text().strip() == host.row("web")[4]
@@ -161,6 +183,26 @@ def test_install_fails_without_a_dataset_and_with_a_left_over_root(host: Host) -
     assert host.state("old") == "incomplete"
 
 
+def test_install_takes_no_options_of_the_brand(host: Host) -> None:
+    """`-x` is usage, but for `nodataset`: then the folder is no dataset and the brand refuses it."""
+    host.configure("web")
+    assert host.run("zoneadm", "-z", "web", "install", "-x", "nothing").code == 2
+    assert host.state() == "configured"
+    said = host.refused("zoneadm", "-z", "web", "install", "-x", "nodataset")
+    assert said.startswith("Make sure that /rpool/zones/web is a ZFS dataset\n")
+    assert host.state() == "incomplete"
+
+
+def test_who_may_write_beside_the_zonepath(host: Host) -> None:
+    """A parent folder that others may write to fails the verification."""
+    host.configure("web")
+    host.file("/rpool/zones").chmod(0o777)
+    assert host.refused("zoneadm", "-z", "web", "install") == (
+        "/rpool/zones must not be group writable.\nzoneadm: zone web failed to verify\n"
+    )
+    assert host.state() == "configured"
+
+
 def test_zonepaths_may_not_overlap(host: Host) -> None:
     """A zone is not installed above or below another one."""
     host.installed("web")
@@ -177,6 +219,19 @@ def test_uninstall_takes_volumes_below_with_it(host: Host) -> None:
     host.ok("zoneadm", "-z", "web", "uninstall", "-F")
     assert host.ok("zfs", "list", "-H", "-o", "name").split() == ["rpool", "rpool/other", "rpool/zones"]
     assert not host.file("/rpool/zones/web").exists()
+
+
+def test_uninstall_refuses_what_is_mounted_below_the_root(host: Host) -> None:
+    """A filesystem mounted inside the zone's root is named, and nothing is taken away."""
+    host.installed()
+    host.ok("zfs", "create", "-o", "mountpoint=/rpool/zones/web/root/data", "rpool/data")
+    assert host.refused("zoneadm", "-z", "web", "uninstall", "-F") == (
+        "zoneadm: zone 'web': These file systems are mounted on subdirectories of /rpool/zones/web/root.\n"
+        "  /rpool/zones/web/root/data\n"
+    )
+    assert host.state() == "installed"
+    host.ok("zfs", "destroy", "rpool/data")
+    host.ok("zoneadm", "-z", "web", "uninstall", "-F")
 
 
 def test_a_clone_below_blocks_uninstall(host: Host) -> None:
@@ -204,6 +259,36 @@ def test_a_missing_iso_fails_the_verification(host: Host) -> None:
     assert host.state() == "installed"
 
 
+def test_a_missing_dataset_fails_the_verification(host: Host) -> None:
+    """A dataset that is to be delegated must be there."""
+    host.ok("zfs", "create", "rpool/none")
+    host.installed("web", "add dataset; set name=rpool/none; end")
+    host.ok("zfs", "destroy", "rpool/none")
+    assert host.refused("zoneadm", "-z", "web", "boot") == (
+        "could not verify zfs dataset rpool/none: dataset does not exist\nzoneadm: zone web failed to verify\n"
+    )
+    host.ok("zfs", "create", "rpool/none")
+    host.ok("zoneadm", "-z", "web", "boot")
+
+
+def test_the_index_and_the_configuration_must_agree(host: Host) -> None:
+    """When they name different zonepaths neither is believed."""
+    host.installed()
+    place = host.file("/etc/zones/web.xml")
+    place.write_text(place.read_text().replace("/rpool/zones/web", "/rpool/zones/other"))
+    said = host.refused("zoneadm", "-z", "web", "boot")
+    assert said.startswith("The XML repository has zonepath '/rpool/zones/other',\n")
+    assert host.state() == "installed"
+
+
+def test_arguments_of_boot_change_nothing(host: Host) -> None:
+    """What stands behind `--` is taken and ignored."""
+    host.installed()
+    host.ok("zoneadm", "-z", "web", "boot", "--", "-s", "-v")
+    assert host.state() == "running"
+    assert host.run("zoneadm", "-z", "web", "boot", "-s").code == 2
+
+
 def test_ready_boot_and_halt(host: Host) -> None:
     """A ready zone has an id and no guest; it boots under that id."""
     host.installed()
@@ -222,21 +307,58 @@ def test_ready_boot_and_halt(host: Host) -> None:
 def test_detach_and_attach(host: Host) -> None:
     """A detached zone is configured and keeps its data; attach brings it back."""
     host.installed()
+    manifest = host.ok("zoneadm", "-z", "web", "detach", "-n")
+    assert '<zone name="web"' in manifest
+    assert host.state() == "installed"
     host.ok("zoneadm", "-z", "web", "detach")
     assert host.state() == "configured"
-    assert host.file("/rpool/zones/web/SUNWdetached.xml").exists()
+    assert host.file("/rpool/zones/web/SUNWdetached.xml").read_text() == manifest
+    host.ok("zoneadm", "-z", "web", "attach", "-n", "/rpool/zones/web/SUNWdetached.xml")
+    assert host.state() == "configured"
     host.ok("zoneadm", "-z", "web", "attach", "-F")
     assert host.state() == "installed"
 
 
-def test_clone_copies_the_zonepath_and_never_a_disk(host: Host) -> None:
-    """The clone has a root and a uuid of its own."""
-    host.installed()
-    host.configure("copy")
-    host.ok("zoneadm", "-z", "copy", "clone", "web")
+def test_clone_clones_the_zonepath_and_never_a_disk(host: Host) -> None:
+    """The clone's dataset comes from a snapshot of the other's; it has a uuid of its own and the same disks."""
+    disk = host.attrs(bootdisk="rpool/zones/web/root")
+    host.installed("web", disk)
+    host.ok("zfs", "create", "-s", "-V", "1G", "rpool/zones/web/root")
+    host.file("/rpool/zones/web/root/etc/mine").write_text("kept")
+    host.configure("copy", disk)
+    assert host.ok("zoneadm", "-z", "copy", "clone", "web") == (
+        "Cloning snapshot rpool/zones/web@SUNWzone1\nInstead of copying, a ZFS clone has been created for this zone.\n"
+    )
     assert host.state("copy") == "installed"
+    path = host.file("/rpool/zones/copy")
+    assert (path / "root/etc/uuid").read_text().strip() == host.row("copy")[4] != host.row("web")[4]
+    assert (path / "root/etc/mine").read_text() == "kept"
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert host.ok("zfs", "get", "-H", "-o", "value", "origin", "rpool/zones/copy") == "rpool/zones/web@SUNWzone1\n"
+    assert "rpool/zones/copy/root" not in host.ok("zfs", "list", "-H", "-o", "name", "-r", "rpool")
+    assert "rpool/zones/web/root" in host.ok("zonecfg", "-z", "copy", "info attr name=bootdisk")
+    assert "dependent clones" in host.refused("zoneadm", "-z", "web", "uninstall", "-F")
+
+
+def test_clone_copies_where_it_cannot_clone(host: Host) -> None:
+    """With `-m copy`, or outside a dataset's mountpoint, files are copied; a running source is refused."""
+    host.booted()
+    host.configure("copy")
+    assert host.refused("zoneadm", "-z", "copy", "clone", "web") == (
+        "zoneadm: zone 'web': clone operation is invalid for running zones.\n"
+    )
+    assert host.state("copy") == "configured"
+    host.ok("zoneadm", "-z", "web", "halt")
+    said = host.ok("zoneadm", "-z", "copy", "clone", "-m", "copy", "web")
+    assert said.endswith("Copying /rpool/zones/web...\n")
+    assert host.ok("zfs", "get", "-H", "-o", "value", "origin", "rpool/zones/copy") == "-\n"
     assert host.file("/rpool/zones/copy/root/etc/uuid").read_text().strip() == host.row("copy")[4]
-    assert host.row("copy")[4] != host.row("web")[4]
+    host.ok("zfs", "snapshot", "rpool/zones/web@mine")
+    host.configure("third")
+    assert "Cloning snapshot rpool/zones/web@mine\n" in host.ok(
+        "zoneadm", "-z", "third", "clone", "-s", "rpool/zones/web@mine", "web"
+    )
+    assert host.refused("zoneadm", "-z", "third", "clone", "no") == "zoneadm: zone 'third': is already installed.\n"
 
 
 def test_move_renames_the_dataset(host: Host) -> None:
@@ -261,6 +383,21 @@ def test_a_second_command_waits_for_the_first(host: Host) -> None:
     host.ok("bhyvectl", "--vm=web", "--force-poweroff")
     assert (halt.wait(10), boot.wait(10)) == (0, 0)
     assert host.row("web")[:3] == ["2", "web", "running"]
+
+
+def test_a_second_shutdown_is_refused(host: Host) -> None:
+    """While one shutdown waits for the guest another says so at once; after it gave up, the next one tries again."""
+    host.world.configure(deaf=["web"])
+    host.booted()
+    with subprocess.Popen([host.command("zoneadm"), "-z", "web", "shutdown"], stderr=subprocess.DEVNULL) as first:
+        wait_for(lambda: host.world.read("zones")["zones"]["web"].get("shutting") == first.pid)
+        assert host.refused("zoneadm", "-z", "web", "shutdown") == (
+            "zone 'web': shutdown already in progress\nzoneadm: zone 'web': call to zoneadmd failed\n"
+        )
+        assert first.wait(20) == 1
+    host.world.configure(deaf=[])
+    host.ok("zoneadm", "-z", "web", "shutdown")
+    assert host.state() == "installed"
 
 
 def test_listing_a_thousand_zones_is_quick(host: Host) -> None:
