@@ -305,6 +305,31 @@ def test_vnc_is_there_only_while_the_zone_runs(host: Host) -> None:
     assert not place.exists()
 
 
+def test_ten_may_look_at_once(host: Host) -> None:
+    """Ten viewers are served side by side; an eleventh is turned away."""
+    host.booted("web", host.attrs(vnc="on"))
+    folder = os.open(host.file("/rpool/zones/web/root/tmp"), os.O_RDONLY)
+    viewers = [socket.socket(socket.AF_UNIX) for _ in range(11)]
+    greetings = []
+    for viewer in viewers:
+        viewer.settimeout(20)
+        viewer.connect(f"/proc/self/fd/{folder}/vm.vnc")
+        greetings.append(viewer.recv(12))
+    os.close(folder)
+    for viewer in viewers:
+        viewer.close()
+    assert greetings == [b"RFB 003.008\n"] * 10 + [b""]
+
+
+def test_the_buttons_need_privilege(host: Host) -> None:
+    """bhyvectl says in its own words that the guest is out of reach, and presses nothing."""
+    host.booted()
+    host.world.configure(euid=1000)
+    assert host.refused("bhyvectl", "--vm=web", "--force-poweroff") == "vm_open: web: Permission denied\n"
+    assert host.run("bhyvectl", "--force-poweroff").code == 64
+    assert host.state() == "running"
+
+
 def test_cloud_init_files_are_made_at_each_boot_for_the_same_instance(host: Host) -> None:
     """meta-data, user-data and network-config follow the configuration; the instance id stays the zone's uuid."""
     host.file("/tmp/key").write_text("ssh-ed25519 AAAA me\n")
