@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from tests.labhost.zfs.conftest import Host, host, wait_for
 
 from labhost import faults, journal
+from labhost.zfs.change import Change
 
 __all__ = ["host"]
 
@@ -90,6 +92,20 @@ def test_a_reader_who_goes_away_is_no_traceback(host: Host) -> None:
     os.close(writing)
     assert done.stderr == b""
     assert done.returncode == 141
+
+
+def test_a_reader_who_does_not_read_does_not_hold_up_a_signal(host: Host) -> None:
+    """A terminated command loses what it had not written yet instead of waiting for somebody to take it."""
+    with Change(host.world) as datasets:
+        for number in range(2000):
+            datasets.add(f"rpool/zones/{'z' * 40}{number}", "filesystem", {})
+    reading, writing = os.pipe()
+    with subprocess.Popen([host.command("zfs"), "list", "-H", "-o", "name"], stdout=writing) as command:
+        wait_for(lambda: not select.select([], [writing], [], 0)[1], lambda: "the pipe does not fill")
+        command.send_signal(signal.SIGTERM)
+        assert command.wait(20) == 143
+    os.close(reading)
+    os.close(writing)
 
 
 def test_pfexec_runs_a_command_with_the_callers_profiles(host: Host) -> None:

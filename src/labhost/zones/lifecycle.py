@@ -75,8 +75,11 @@ def record(world: World, name: str) -> dict[str, Any] | None:
     return world.read("zones").get("zones", {}).get(name)  # type: ignore[no-any-return]
 
 
-def ended(world: World, name: str, zoneid: int, status: int) -> None:
-    """Bring a zone whose guest is gone down to installed; does nothing if another process is at it, or it is done."""
+def ended(world: World, name: str, zoneid: int, status: int, *, owner: int | None = None) -> None:
+    """Bring a zone whose guest is gone down to installed; does nothing if another process is at it, or it is done.
+
+    `owner` is the process found dead; when the zone is another one's by now, nobody is dead.
+    """
     from labhost.zones.states import alive
 
     with world.lock("zones"):
@@ -84,8 +87,10 @@ def ended(world: World, name: str, zoneid: int, status: int) -> None:
         zone = state.get("zones", {}).get(name)
         if zone is None or zone["zoneid"] != zoneid:
             return
-        owner = zone.get("pid")
-        if zone["state"] in ("shutting_down", "down") and owner not in (None, os.getpid()) and alive(owner):
+        holder = zone.get("pid")
+        if owner is not None and holder != owner:
+            return
+        if zone["state"] in ("shutting_down", "down") and holder not in (None, os.getpid()) and alive(holder):
             return
         if zone.get("halting"):
             status = ADMINISTRATIVE

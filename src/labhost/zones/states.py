@@ -33,7 +33,7 @@ def active(world: World) -> dict[str, dict[str, Any]]:
     from labhost.zones import lifecycle
 
     for name in dead:
-        lifecycle.ended(world, name, zones[name]["zoneid"], -1)
+        lifecycle.ended(world, name, zones[name]["zoneid"], lifecycle.ADMINISTRATIVE, owner=zones[name]["pid"])
     return world.read("zones").get("zones", {})  # type: ignore[no-any-return]
 
 

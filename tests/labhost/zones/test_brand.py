@@ -446,6 +446,13 @@ def test_a_boot_killed_half_way_leaves_an_installed_zone(host: Host) -> None:
     assert host.row("web")[:3] == ["2", "web", "running"]
 
 
+def test_who_looked_before_a_boot_was_done_does_not_end_it(host: Host) -> None:
+    """The booting command is found dead only because it is done: the zone is its guest's by then, and lives on."""
+    host.booted()
+    lifecycle.ended(host.world, "web", 1, lifecycle.ADMINISTRATIVE, owner=999999999)
+    assert host.row("web")[:3] == ["1", "web", "running"]
+
+
 def test_zones_live_side_by_side(host: Host) -> None:
     """Six whole lives at once end where they began: no zone, dataset, link or guest is left."""
     before = evidence(host.world)
