@@ -50,9 +50,7 @@ def run(world: World, command: str, argv: list[str], started: float) -> int:
         fault = faults.strike(world, command, argv)
         code = _faulty(world, fault, command, argv, started) if fault else execute(world, command, argv)
     except Terminated as end:
-        # What was not written yet is lost, as it is in any program that a signal ends.
         code = end.code
-        _discard()
     except BrokenPipeError:
         code = 141
         _mute()
@@ -136,13 +134,6 @@ def _mute() -> None:
         except OSError:
             os.dup2(nowhere, number)
     os.dup2(nowhere, 1)
-
-
-def _discard() -> None:
-    """Send all that is still buffered to nowhere: a reader who does not read must not hold up the end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-    for number in (1, 2):
-        os.dup2(nowhere, number)
 
 
 def _leave(code: int) -> NoReturn:

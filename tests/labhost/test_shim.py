@@ -15,7 +15,6 @@ import pytest
 from tests.labhost.zfs.conftest import Host, host, wait_for
 
 from labhost import faults, journal
-from labhost.zfs.change import Change
 
 __all__ = ["host"]
 
@@ -96,11 +95,12 @@ def test_a_reader_who_goes_away_is_no_traceback(host: Host) -> None:
 
 def test_a_reader_who_does_not_read_does_not_hold_up_a_signal(host: Host) -> None:
     """A terminated command loses what it had not written yet instead of waiting for somebody to take it."""
-    with Change(host.world) as datasets:
-        for number in range(2000):
-            datasets.add(f"rpool/zones/{'z' * 40}{number}", "filesystem", {})
+    with host.world.lock("addresses"):
+        state = host.world.read("addresses")
+        state["routes"] += [[f"10.{n >> 8}.{n & 255}.0/24", "192.0.2.2", "igb0"] for n in range(3000)]
+        host.world.write("addresses", state)
     reading, writing = os.pipe()
-    with subprocess.Popen([host.command("zfs"), "list", "-H", "-o", "name"], stdout=writing) as command:
+    with subprocess.Popen([host.command("netstat"), "-rn"], stdout=writing) as command:
         wait_for(lambda: not select.select([], [writing], [], 0)[1], lambda: "the pipe does not fill")
         command.send_signal(signal.SIGTERM)
         assert command.wait(20) == 143
