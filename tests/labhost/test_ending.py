@@ -92,7 +92,7 @@ def test_a_guest_does_not_go_over_to_a_new_host_of_the_same_name(host: Host) -> 
     host.booted()
     pid = guest_of(host)
     kept = host.world.read("zones")
-    shutil.rmtree(host.world.path)
+    wait_for(lambda: gone(host.world.path))
     World.create(host.world.path)
     with host.world.lock("zones"):
         host.world.write("zones", kept)
@@ -105,5 +105,5 @@ def test_a_hung_command_does_not_outlive_its_folder(host: Host) -> None:
     identity = faults.order(host.world, command="zfs", act="hang")
     with subprocess.Popen([host.command("zfs"), "list"], stderr=subprocess.DEVNULL) as command:
         wait_for(lambda: faults.fired(host.world, identity))
-        shutil.rmtree(host.world.path)
+        wait_for(lambda: gone(host.world.path))
         command.wait(20)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.labhost.hosts import PATIENCE
 from tests.labhost.zones.conftest import Host
 
 from labhost.world import World
@@ -28,8 +29,8 @@ class Person:
         self.seen = ""
 
     def read_to(self, text: str) -> str:
-        """Return what appears up to and with a text, and forget it; at most twenty seconds."""
-        deadline = time.monotonic() + 20
+        """Return what appears up to and with a text, and forget it; in time."""
+        deadline = time.monotonic() + PATIENCE
         while text not in self.seen:
             ready, _, _ = select.select([self.terminal], [], [], max(0.0, deadline - time.monotonic()))
             assert ready, f"no {text!r} in {self.seen!r}"

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import pytest
+from tests.labhost.hosts import PATIENCE
 from tests.labhost.zones.conftest import Host, wait_for
 
 
@@ -21,7 +22,7 @@ def talk(host: Host, zone: str, *answers: str) -> tuple[int, str]:
     os.close(other)
     seen = ""
     waiting = list(answers)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     fresh = ""
     while True:
         ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
