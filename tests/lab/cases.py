@@ -66,6 +66,12 @@ MODIFIED: dict[str, Any] = {
     "notes": "moved",
 }
 
+RELINKED: dict[str, Any] = {
+    "remove_nics": ["web0", "theirs0"],
+    "add_nics": [{"physical": "theirs0", "global_nic": "igb0"}],
+}
+"""Done to a running zone: the brand would then leak one link at its halt, and delete the other, which others made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -108,13 +114,16 @@ OPERATIONS = [
     Operation("modify_attributes", "installed", "PUT", "/zones/web", {"ram": "4G", "vcpus": "4", "vnc": "off"}),
     Operation("modify_running", "running", "PUT", "/zones/web", MODIFIED),
     Operation("delete_plain", "installed", "DELETE", "/zones/web", way="pivot"),
+    Operation("delete_configured", "configured", "DELETE", "/zones/web?cleanup_datasets=true", way="pivot"),
     Operation("delete_cleanup", "installed", "DELETE", "/zones/web?cleanup_datasets=true", way="pivot"),
     Operation("delete_cleanup_mixed", "mixed", "DELETE", "/zones/web?cleanup_datasets=true", way="pivot"),
     Operation("delete_running", "running", "DELETE", "/zones/web?cleanup_datasets=true", way="pivot", boots=True),
     Operation("start", "installed", "POST", "/zones/web/start", boots=True),
     Operation("stop", "running", "POST", "/zones/web/stop", way="power"),
     Operation("halt", "running", "POST", "/zones/web/halt", way="power"),
+    Operation("halt_unsettled", "unsettled", "POST", "/zones/web/halt", way="power"),
     Operation("restart", "running", "POST", "/zones/web/restart", way="power"),
+    Operation("reset", "running", "POST", "/zones/web/reset", way="power"),
 ]
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

@@ -6,14 +6,14 @@ import itertools
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.lab import worlds
 from tests.lab.agents import Lab, copy_home
-from tests.lab.cases import EVERYTHING
+from tests.lab.cases import EVERYTHING, RELINKED
 from tests.lab.judging import settle
 from tests.lab.zygote import Zygote
 
@@ -28,6 +28,8 @@ class Setup:
     home: Path
     key: str
     running: tuple[str, ...] = ()
+    then: tuple[tuple[str, str, Any], ...] = ()
+    """What the agent of each copy is asked for, before it is handed over."""
 
 
 @dataclass
@@ -49,6 +51,8 @@ class Setups:
         """A copy of a setup with its agent started, and nothing under way."""
         lab = self.copy(name, **flags).start()
         lab.settled()
+        for method, path, body in self.get(name).then:
+            lab.do(method, path, body)
         return lab
 
     def copy(self, name: str, **flags: Any) -> Lab:
@@ -89,6 +93,16 @@ class Setups:
     def _make_running(self) -> Setup:
         setup = self.get("installed")
         return Setup(setup.world, setup.home, setup.key, running=("web",))
+
+    def _make_unsettled(self) -> Setup:
+        """The zone runs, and links were taken from it and given to it since its boot."""
+        return replace(self.get("running"), then=(("PUT", "/zones/web", RELINKED),))
+
+    def _make_configured(self) -> Setup:
+        """The zone with everything, uninstalled by hand."""
+        lab = self.lab("installed")
+        worlds.say(lab.world, "zoneadm", "-z", "web", "uninstall", "-F")
+        return self._rest(lab)
 
     def _make_mixed(self) -> Setup:
         """As installed, with things of others inside the zone's own root: a dataset, a snapshot, a clone of a disk."""

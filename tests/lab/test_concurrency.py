@@ -61,7 +61,9 @@ def test_fifty_creations_at_once(lab: Lab) -> None:
     wait_for(done, "the end of fifty creations", 120, lab.seen)
     rows = [lab.task(answer.body["task_id"]) for answer in answers]
     assert {row["status"] for row in rows} == {"completed"}, [row for row in rows if row["status"] != "completed"]
-    assert {name: state for name, state in states(lab.world).items() if name != "other"} == dict.fromkeys(names, "installed")
+    assert {name: state for name, state in states(lab.world).items() if name != "other"} == dict.fromkeys(
+        names, "installed"
+    )
     assert 2 <= most <= 5
     assert disagreements(lab) == []
 

@@ -97,7 +97,11 @@ class Wishes:
         if kind == "deep":
             body["boot_volume"]["dataset"] = self.one_of(["deep/er", "zones/inner", "elsewhere"])
         if kind in {"clone", "copy"}:
-            body["source"] = {"type": "template", "template_dataset": "rpool/templates/omnios-base", "clone_strategy": kind}
+            body["source"] = {
+                "type": "template",
+                "template_dataset": "rpool/templates/omnios-base",
+                "clone_strategy": kind,
+            }
             body["boot_volume"] = self.one_of([{}, {"size": "20G"}, {"size": "30G"}, {"volume_name": "sys"}])
         if kind == "existing":
             body["boot_volume"] = {"existing_dataset": "rpool/vms/old-server/root"}
@@ -109,7 +113,11 @@ class Wishes:
         if self.chance.random() < 0.3:
             body["cdroms"] = [{"path": path} for path in self.chance.sample(["/iso/install.iso", "/iso/third.iso"], 2)]
         if self.chance.random() < 0.2:
-            body["cloud_init"] = {"enabled": "on", "password": f"secret {self.one_of(STATEMENTS)}", "dns_domain": "example.com"}
+            body["cloud_init"] = {
+                "enabled": "on",
+                "password": f"secret {self.one_of(STATEMENTS)}",
+                "dns_domain": "example.com",
+            }
         if self.chance.random() < 0.2:
             body["notes"] = self.one_of(STATEMENTS)
         return Wish("POST", "/zones", body)
@@ -128,7 +136,9 @@ class Wishes:
         return Wish("PUT", f"/zones/{name}", body)
 
     def delete(self, name: str) -> Wish:
-        return Wish("DELETE", f"/zones/{name}{self.one_of(['', '?cleanup_datasets=true', '?cleanup_datasets=true'])}", None)
+        return Wish(
+            "DELETE", f"/zones/{name}{self.one_of(['', '?cleanup_datasets=true', '?cleanup_datasets=true'])}", None
+        )
 
 
 def test_the_plan_is_what_is_said_to_the_host(lab_of: Any) -> None:

@@ -40,7 +40,9 @@ def test_random_deaths_under_mixed_load(lab_of: Callable[..., Lab]) -> None:
             for _ in range(chance.randint(1, 4)):
                 wish(lab, chance)
             pause = chance.random() * 0.4
-            wait_for(lambda: None if lab.busy() else True, "idleness", pause, lambda: "") if chance.random() < 0.1 else rest(pause)
+            wait_for(
+                lambda: None if lab.busy() else True, "idleness", pause, lambda: ""
+            ) if chance.random() < 0.1 else rest(pause)
             lab.kill()
             lab.start()
             if number % 10 == 9:
@@ -103,14 +105,18 @@ def check(lab: Lab) -> None:
         name = f"soak{number}"
         if name not in states(lab.world) and f"dataset rpool/zones/{name}" in picture(lab.world):
             say(lab.world, "zfs", "destroy", "-r", f"rpool/zones/{name}")
-    unfinished = lab.look("SELECT operation, error_message FROM tasks WHERE error_message LIKE '%look at what is left%'")
+    unfinished = lab.look(
+        "SELECT operation, error_message FROM tasks WHERE error_message LIKE '%look at what is left%'"
+    )
     assert unfinished == []
 
 
 def figures(pid: int) -> dict[str, int]:
     """What a process holds: kilobytes of memory, open files, threads."""
     status = dict(
-        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines() if ":" in line
+        line.split(":", 1)
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        if ":" in line
     )
     return {
         "memory": int(status["VmRSS"].split()[0]),

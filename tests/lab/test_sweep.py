@@ -64,7 +64,7 @@ def test_a_fault_at_any_command_leaves_all_or_nothing(
     assert not wrong, f"{len(wrong)} of {len(places)} cases\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize("first", ["fail-after", "kill-during"])
+@pytest.mark.parametrize("first", ["fail-before", "fail-after", "kill-during"])
 @pytest.mark.parametrize("name", list(BY_NAME))
 def test_a_death_on_the_way_from_a_fault_changes_nothing_about_that(
     name: str, first: str, setups: Setups, cleans: dict[str, Clean]

@@ -216,13 +216,14 @@ def _unconfigure(zone: str, config: ZoneConfig, *, pivot: bool) -> Step[Context]
     async def do(ctx: Context, _: Outputs) -> None:
         if zone not in ctx.files.index():
             return
-        try:
-            await ctx.run(zonecfg.delete(zone))
-        except CommandFailed:
-            if zone in ctx.files.index():  # it may have worked all the same
-                raise
-        if zone in ctx.files.index():
-            raise Failed(f"zonecfg delete reported success, but zone {zone} is still configured")
+        async with power.noting(ctx, zone):
+            try:
+                await ctx.run(zonecfg.delete(zone))
+            except CommandFailed:
+                if zone in ctx.files.index():  # it may have worked all the same
+                    raise
+            if zone in ctx.files.index():
+                raise Failed(f"zonecfg delete reported success, but zone {zone} is still configured")
 
     async def undo(ctx: Context, _: Outputs) -> None:
         if zone not in ctx.files.index():
