@@ -386,7 +386,9 @@ def test_destroying_data_is_asked_about_at_a_terminal(agent: Stub, tmp_path: Pat
         environ={"ZONEWEAVER_URL": agent.url, "ZONEWEAVER_HOME": str(tmp_path)},
         answers={"[y/N]": answer},
     )
-    shown = "  rpool/zones/web/root\n  rpool/zones/web\nKept: rpool/zones/web/data (zone other uses it)\nDelete web? [y/N]"
+    shown = (
+        "  rpool/zones/web/root\n  rpool/zones/web\nKept: rpool/zones/web/data (zone other uses it)\nDelete web? [y/N]"
+    )
     assert shown in ran.out
     assert agent.requests[0].query == {"cleanup_datasets": "true", "dry_run": "true"}
     assert len(agent.requests) == 1 + sent

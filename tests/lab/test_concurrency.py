@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
-from labhost import faults
 from tests.lab.agents import Answer, Lab, wait_for
 from tests.lab.judging import disagreements, idle, journal, picture, states, told
+
+from labhost import faults
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-
 from tests.lab.agents import Lab
 from tests.lab.counting import count
 from tests.lab.judging import journal, picture, shape, told

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from labhost.zones import index
 from tests.lab.agents import Lab, wait_for
 from tests.lab.counting import count
 from tests.lab.judging import disagreements, idle, picture, settle, states, told
 from tests.lab.worlds import say
+
+from labhost.zones import index
 
 pytestmark = pytest.mark.slow
 
