@@ -7,6 +7,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, NoReturn
 
+from zoneweaver.api.wire import field_path
 from zoneweaver.domain.errors import Invalid, TooLarge, Unavailable, UnsupportedMediaType
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -115,29 +116,34 @@ def _shown(name: str) -> str:
 
 def _check(value: Any) -> None:
     """Walk the value without recursion; raise Invalid for what may not be inside."""
-    level = [value]
+    level: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     for _ in range(DEEPEST + 1):
-        below: list[Any] = []
-        for item in level:
+        below: list[tuple[tuple[str | int, ...], Any]] = []
+        for place, item in level:
             if isinstance(item, dict):
-                for name in item:
-                    _check_text(name)
-                below.extend(item.values())
+                for name, inner in item.items():
+                    _check_text(name, (*place, _shown(name)))
+                    below.append(((*place, name), inner))
             elif isinstance(item, list):
-                below.extend(item)
+                below.extend(((*place, number), inner) for number, inner in enumerate(item))
             elif isinstance(item, str):
-                _check_text(item)
+                _check_text(item, place)
         if not below:
             return
         level = below
     raise _too_deep()
 
 
-def _check_text(text: str) -> None:
+def _check_text(text: str, place: tuple[str | int, ...]) -> None:
     if "\x00" in text:
-        raise _not_json("a NUL character in a string")
+        raise _not_text(place, "a NUL character")
     if not text.isascii():
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
-            raise _not_json("a lone surrogate in a string") from None
+            raise _not_text(place, "a lone surrogate") from None
+
+
+def _not_text(place: tuple[str | int, ...], what: str) -> Invalid:
+    field = field_path(place)
+    return Invalid(f"{field or 'The body'} holds {what}", field=field or None, code="invalid_json")
