@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging as standard
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -47,6 +50,22 @@ def test_a_secret_is_masked_by_its_type(capsys: pytest.CaptureFixture[str]) -> N
     text = capsys.readouterr().err
     assert "geheim" not in text
     assert text.count("********") == 3
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk, or when nobody reads the pipe any more, lines are lost and the work goes on."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", buffering=1) as nobody_reads, open("/dev/full", "w", buffering=1) as full:
+        for place in (nobody_reads, full):
+            monkeypatch.setattr(sys, "stderr", place)
+            logging.configure("info")
+            structlog.get_logger().info("x")
+            standard.getLogger("library").warning("y")
+            with pytest.raises(OSError, match=r"(Broken pipe|No space)"):
+                place.flush()
+            with contextlib.suppress(OSError):
+                place.close()
 
 
 def test_the_level_is_obeyed(capsys: pytest.CaptureFixture[str]) -> None:

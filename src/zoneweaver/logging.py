@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
@@ -31,6 +32,23 @@ class _Forward(logging.Handler):
         structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name, **told)
 
 
+class _Stderr:
+    """Stderr, which may be a file on a full disk or a pipe that nobody reads: a line that it does not take is lost.
+
+    Work must not end because it cannot be told of.
+    """
+
+    def write(self, line: str) -> None:
+        """Write a line, if that can be."""
+        with contextlib.suppress(OSError):
+            sys.stderr.write(line)
+
+    def flush(self) -> None:
+        """Push it out, if that can be."""
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+
 def configure(level: str) -> None:
     """Send everything of this level and above to stderr. Called once, at start."""
     number = LEVELS[level]
@@ -44,7 +62,7 @@ def configure(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Stderr())),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()

@@ -54,6 +54,11 @@ texts = st.lists(
     min_size=1,
     max_size=8,
 ).map("".join)
+printable = st.lists(
+    st.sampled_from([piece for piece in AWKWARD if piece.isprintable() and piece != '"']), min_size=1, max_size=6
+).map("".join)
+"""What zonecfg(8) can carry, and what a shell, a parser of options or a comment would make something of."""
+
 spiteful = st.tuples(
     st.sampled_from(["", "a", "web0", "1G", "rpool/zones", "2:8:20:1:2:3"]), st.sampled_from(SPITEFUL), texts
 ).map("".join)
@@ -140,7 +145,7 @@ def placed(field: str, value: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("field", list(FREE))
-@given(text=texts)
+@given(text=st.one_of(printable, texts))
 @some
 def test_text_is_refused_or_arrives_unharmed(lab: Lab, field: str, text: str) -> None:
     """What is taken stands in the zone's document letter by letter, and nothing else there has changed."""
@@ -152,6 +157,7 @@ def test_text_is_refused_or_arrives_unharmed(lab: Lab, field: str, text: str) ->
         row = lab.wait(answer.body["task_id"])
         assert row["status"] == "completed", (value, row, lab.output(row["id"]))
         assert attributes(lab, "web")[attr] == value
+        count("hostile: values carried unharmed", "1")
     else:
         assert blames(answer, field), (value, answer)
     assert others(lab, "web", attr) == before
@@ -182,7 +188,7 @@ def test_a_name_that_is_none_is_refused_by_its_field(lab: Lab, field: str, text:
     assert blames(answer, named), (text, answer)
 
 
-@given(path=spiteful.map(lambda text: "/iso/" + text))
+@given(path=st.one_of(printable, spiteful).map(lambda text: "/iso/" + text))
 @some
 def test_a_path_is_refused_or_arrives_unharmed(lab: Lab, path: str) -> None:
     """An image by any printable name is attached as it is called; what is no such path is refused."""
@@ -199,6 +205,7 @@ def test_a_path_is_refused_or_arrives_unharmed(lab: Lab, path: str) -> None:
     root = ET.parse(lab.world.host(f"/etc/zones/{zone}.xml")).getroot()
     assert [(one.get("special"), one.get("directory")) for one in root.iter("filesystem")] == [(path, path)]
     assert attributes(lab, zone)["cdrom"] == path
+    count("hostile: values carried unharmed", "1")
     lab.do("DELETE", f"/zones/{zone}?cleanup_datasets=true")
     image.unlink()
 
