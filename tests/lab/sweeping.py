@@ -236,6 +236,7 @@ class Case:
         if self.fault != "missing" and not faults.fired(lab.world, self.orders[0]):
             problems.append("the fault was never struck")
         now = picture(lab.world)
+        name = self.clean.commands[self.at - 1][0]
         status = "refused" if row is None else str(row["status"])
         error = str((row or {}).get("error_message") or (self.answer.body if self.answer and row is None else ""))
         after = alike(lab.world, now)
@@ -246,6 +247,9 @@ class Case:
                 )
         elif self.fault == "missing" and self.operation.way == "pivot" and "look at what is left" in error:
             problems += self._carried_on(lab)
+        elif self.fault == "missing" and self.operation.name == "halt_unsettled" and name == "dladm":
+            if lab.look("SELECT unsettled FROM zones WHERE name = 'web'") in ([(None,)], [("{}",)]):
+                problems.append("what nobody could settle without dladm is not remembered")
         elif now != self.begin and not self._excused(status, after):
             problems.append(
                 f"{status}, but the host is not as before:\n    {told(self.begin, now)}\n    {parted(self.begin_alike, after)}"

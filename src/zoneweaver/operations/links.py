@@ -8,16 +8,20 @@ when a running zone is changed, and settled when it has stopped (bhyve(7); the b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from zoneweaver.domain.errors import CommandFailed
 from zoneweaver.domain.zone import ResourceKind, ZoneConfig
 from zoneweaver.host import dladm
+from zoneweaver.host.command import Command
 from zoneweaver.operations import records
 from zoneweaver.tasks.context import Context
 
 Unsettled = dict[str, Any]
 """`leaked`: {link: global-nic}, to be deleted if still over it; `kept`: {link: {over, mac, vid}}, to be remade."""
+
+ROUNDS: Final = 3
+"""Looks at the links: a link is busy for a moment after its zone's end, and what was done is seen by looking again."""
 
 
 def compare(booted: ZoneConfig, after: ZoneConfig) -> tuple[dict[str, str], list[str]]:
@@ -53,22 +57,47 @@ async def note_unsettled(ctx: Context, zone: str, after: ZoneConfig) -> None:
         await records.note(ctx, zone, unsettled=unsettled)
 
 
+async def unsettled(ctx: Context, zone: str) -> bool:
+    """Say whether anything must be settled once the zone has stopped."""
+    record = await records.recall(ctx, zone)
+    return record is not None and bool(record.unsettled)
+
+
 async def settle(ctx: Context, zone: str) -> None:
-    """Delete what the brand leaked and remake what it deleted; the zone has stopped."""
+    """Delete what the brand leaked and remake what it deleted; the zone has stopped.
+
+    What cannot be settled is told and stays noted, to be tried again before the zone boots or when it stops next.
+    """
     record = await records.recall(ctx, zone)
     if record is None or not record.unsettled:
         return
-    there = {vnic.link: vnic for vnic in await ctx.ask(dladm.show_vnics())}
-    leaked: Mapping[str, str] = record.unsettled.get("leaked", {})
-    for link, over in leaked.items():
-        found = there.get(link)
-        if found is not None and not found.zone and over in {found.over, "auto"}:
-            try:
-                await ctx.run(dladm.delete_vnic(link))
-            except CommandFailed as error:
-                await ctx.say(f"warning: the VNIC {link} was left behind: {error.message}\n")
-    kept: Mapping[str, Mapping[str, Any]] = record.unsettled.get("kept", {})
-    for link, made in kept.items():
-        if link not in there:
-            await ctx.run(dladm.create_vnic(link, over=made["over"], mac=made["mac"], vid=made["vid"]))
-    await records.note(ctx, zone, unsettled={})
+    left: Unsettled = {}
+    for number in range(ROUNDS):
+        there = {vnic.link: vnic for vnic in await ctx.ask(dladm.show_vnics())}
+        left = _left(record.unsettled, there)
+        if number and not left:
+            break
+        for link in left.get("leaked", {}):
+            await _try(ctx, dladm.delete_vnic(link), f"the VNIC {link} is left behind")
+        for link, made in left.get("kept", {}).items():
+            remake = dladm.create_vnic(link, over=made["over"], mac=made["mac"], vid=made["vid"])
+            await _try(ctx, remake, f"the VNIC {link}, which is not the zone's, went with it")
+    await records.note(ctx, zone, unsettled=left)
+
+
+def _left(unsettled: Mapping[str, Any], there: Mapping[str, dladm.Vnic]) -> Unsettled:
+    """Return what of it is still to be done."""
+    leaked = {
+        link: over
+        for link, over in unsettled.get("leaked", {}).items()
+        if link in there and not there[link].zone and over in {there[link].over, "auto"}
+    }
+    kept = {link: made for link, made in unsettled.get("kept", {}).items() if link not in there}
+    return {kind: links for kind, links in (("leaked", leaked), ("kept", kept)) if links}
+
+
+async def _try(ctx: Context, command: Command, otherwise: str) -> None:
+    try:
+        await ctx.run(command)
+    except CommandFailed as error:
+        await ctx.say(f"warning: {otherwise}: {error.message}\n")

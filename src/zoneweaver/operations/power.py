@@ -28,6 +28,9 @@ GRACE_SECONDS = 2.0
 POWER_OFF_SECONDS = 30.0
 """Deadline for a zone to fall to installed once its power was cut."""
 
+STRAGGLING_SECONDS = 3.0
+"""How long a zone whose stop failed or was cancelled is watched for going down after all."""
+
 TAIL_LINES = 12
 
 
@@ -46,11 +49,18 @@ async def state(ctx: Context, zone: str) -> ZoneState:
 
 @asynccontextmanager
 async def noting(ctx: Context, zone: str) -> AsyncIterator[None]:
-    """Remember in what state the zone is, should the block fail: what it did to the zone cannot be told from that."""
+    """Remember in what state the zone is, should the block fail: what it did to the zone cannot be told from that.
+
+    If it went down all the same, its links are settled nevertheless.
+    """
     try:
         yield
     except BaseException:
         with anyio.CancelScope(shield=True), contextlib.suppress(AgentError):
+            if await links.unsettled(ctx, zone):
+                with contextlib.suppress(AgentError):
+                    await _wait_stopped(ctx, zone, seconds=STRAGGLING_SECONDS)
+                    await links.settle(ctx, zone)
             await note_state(ctx, zone, await state(ctx, zone))
         raise
 
@@ -68,6 +78,8 @@ async def _boot(ctx: Context, zone: str) -> None:
             raise Conflict(
                 f"Zone {zone} is {found.value}: it must be installed before it can boot", code="not_installed"
             )
+        if found is ZoneState.INSTALLED:
+            await links.settle(ctx, zone)
         await ctx.run(zoneadm.boot(zone))
     deadline = anyio.current_time() + float(ctx.params.get("grace", GRACE_SECONDS))
     pause = 0.05
@@ -122,13 +134,13 @@ async def _halt(ctx: Context, zone: str) -> None:
         except CommandFailed:
             if (await state(ctx, zone)).active:
                 raise
-        await _wait_stopped(ctx, zone)
+        await _wait_stopped(ctx, zone, seconds=POWER_OFF_SECONDS)
     await links.settle(ctx, zone)
     await note_state(ctx, zone, ZoneState.INSTALLED)
 
 
-async def _wait_stopped(ctx: Context, zone: str) -> None:
-    deadline = anyio.current_time() + POWER_OFF_SECONDS
+async def _wait_stopped(ctx: Context, zone: str, *, seconds: float) -> None:
+    deadline = anyio.current_time() + seconds
     while (found := await state(ctx, zone)).active:
         if anyio.current_time() > deadline:
             raise Failed(f"Zone {zone} is still {found.value} after it was halted", code="still_running")
