@@ -18,6 +18,9 @@ from zoneweaver.domain.errors import Invalid, Unavailable
 from zoneweaver.settings import Settings
 
 BACKLOG: Final = 1024
+GOODBYE_SECONDS: Final = 0.3
+"""How long a client may take to close its end once all is said and the agent stops."""
+
 _EXPOSED: Final = ("Location", "ETag", "X-Request-ID", "Idempotent-Replayed", "Retry-After")
 _ACCEPTED: Final = (
     "Authorization",
@@ -55,6 +58,23 @@ class _Server(uvicorn.Server):
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), 1.0)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish the open answers; whoever does not take leave then is left."""
+        leaving = asyncio.create_task(self._leave())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            leaving.cancel()
+
+    async def _leave(self) -> None:
+        """Break off connections that are closed on our side, and whose clients are silent (TLS waits for them)."""
+        while True:
+            await asyncio.sleep(GOODBYE_SECONDS)
+            for connection in list(self.server_state.connections):
+                transport = getattr(connection, "transport", None)
+                if transport is not None and transport.is_closing() and not transport.get_write_buffer_size():
+                    transport.abort()
 
     def stop(self) -> None:
         """Make `serve` return when the open answers are done, or their time is up."""
