@@ -39,7 +39,9 @@ test: check ## everything: check, then the slow tests, with PostgreSQL
 bench: env ## measure
 	$(BIN)/python -m bench
 
-soak: env ## the tests of random walks, for much longer
+soak: env ## a thousand deaths and ten thousand zones (an hour), then the random walks of all tests, for hours
+	SOAK_KILLS=1000 SOAK_CYCLES=10000 $(PYTEST) -n $(WORKERS) tests/lab/test_soak.py
+	tools/postgres install
 	$(PYTEST) -n $(WORKERS) --hypothesis-profile=soak
 
 docs: env ## check the documents: every link leads somewhere, every decision is in the index

@@ -88,7 +88,7 @@ STRICT = (
 )  # fmt: skip
 """The fields that are names, sizes, addresses or words of a list."""
 
-some = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+some = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 @pytest.fixture(scope="module")
