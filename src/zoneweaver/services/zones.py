@@ -369,13 +369,20 @@ def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
     return request
 
 
-def _sealed_passwords(value: Any, key: str = "") -> Any:
+_SECRET_WORDS: Final = ("passw", "passphrase", "become_pass", "vault_pass", "secret", "token", "private_key", "api_key")
+"""What the name of a field holds whose value, and all below it, is not to be shown."""
+
+
+def _sealed_passwords(value: Any, *, secret: bool = False) -> Any:
     if isinstance(value, Mapping):
-        return {name: _sealed_passwords(item, name) for name, item in value.items()}
+        return {
+            name: _sealed_passwords(item, secret=secret or any(word in name.lower() for word in _SECRET_WORDS))
+            for name, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_sealed_passwords(item, key) for item in value]
-    if isinstance(value, str) and any(word in key.lower() for word in ("password", "secret", "token", "private_key")):
-        return Secret(value)
+        return [_sealed_passwords(item, secret=secret) for item in value]
+    if secret and isinstance(value, str | int | float) and not isinstance(value, bool):
+        return Secret(str(value))
     return value
 
 
