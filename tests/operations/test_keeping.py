@@ -11,10 +11,11 @@ import pytest
 from tests.lab import worlds
 
 from labhost.world import World
-from zoneweaver.domain.errors import Conflict, Refused
+from zoneweaver.domain.errors import Conflict, PreconditionFailed, Refused
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
+from zoneweaver.operations import records
 from zoneweaver.operations.registry import OPERATIONS
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
@@ -280,3 +281,16 @@ async def test_an_unfinished_creation_does_not_take_the_configuration_of_an_inst
         await configure.do(ctx, {})
     assert site.states()["web"] == "installed"
     assert await site.database.read(lambda c: zones.get(c, "web")) is None
+
+
+@pytest.mark.parametrize("kind", [Kind.ZONE_MODIFY, Kind.ZONE_DELETE])
+async def test_a_task_asked_for_a_version_is_not_done_to_a_later_one(site: Site, kind: Kind) -> None:
+    """What other tasks changed while it waited counts as well as what was changed before it was asked for."""
+    await site.create()
+    record = await site.database.read(lambda c: zones.get(c, "web"))
+    assert record is not None
+    asked = {"request": {"vcpus": "2"}, "if_match": f'"{records.etag(record)}"'}
+    assert (await site.begin(kind, asked))[1]
+    assert (await site.do(Kind.ZONE_MODIFY, request={"vcpus": "4"})).ok
+    with pytest.raises(PreconditionFailed):
+        await site.begin(kind, asked)

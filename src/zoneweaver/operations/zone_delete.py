@@ -50,6 +50,7 @@ class ZoneDelete:
         record = await records.recall(ctx, zone)
         if line is None and record is None:
             raise NotFound("Zone not found", code="zone_not_found")
+        records.refuse_changed(record, ctx.params.get("if_match"))
         # The file says the same as an export and costs no process; only a zone without one is asked about.
         config = None if line is None else ctx.files.read(zone) or await configuration.read(ctx, zone)
         root = _root(zone, ctx.params["defaults"], record.root_dataset if record else None)

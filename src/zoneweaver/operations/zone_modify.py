@@ -38,6 +38,7 @@ class ZoneModify:
             raise NotFound("Zone not found", code="zone_not_found")
         links.refuse_taken(zone, request.add_nics, ctx.files.read_all())
         record = await records.recall(ctx, zone)
+        records.refuse_changed(record, ctx.params.get("if_match"))
         wanted = _wanted(zone, request, before, ctx.params["defaults"], record.root_dataset if record else None)
         storage = volumes.Storage()
         if request.add_disks:
