@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from tests.lab import worlds
 
 from labhost.world import World
-from zoneweaver.domain.errors import Conflict, PreconditionFailed, Refused
+from zoneweaver.domain.errors import CommandMissing, Conflict, PreconditionFailed, Refused
 from zoneweaver.domain.tasks import Kind
+from zoneweaver.host import zonecfg
+from zoneweaver.host.command import Query
 from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.operations import records
@@ -26,8 +28,28 @@ from zoneweaver.testing import MemoryLog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
+T = TypeVar("T")
+
 SMALL = {"name": "web", "brand": "bhyve", "ram": "1G", "boot_volume": {"size": "1G"}}
 CLEAN = {"cleanup_datasets": True}
+
+
+class Blind:
+    """A host on which one question cannot be asked, once."""
+
+    def __init__(self, host: Host, *, failing: tuple[str, ...]) -> None:
+        self._host = host
+        self._failing: tuple[str, ...] | None = failing
+        self.scratch = host.scratch
+        self.path = host.path
+        self.run = host.run
+
+    async def ask(self, query: Query[T]) -> T:
+        """Ask, unless it is the one question."""
+        if query.command.argv == self._failing:
+            self._failing = None
+            raise CommandMissing(command=query.command.argv[0], reason="no process can be made")
+        return await self._host.ask(query)
 
 
 class Site:
@@ -294,3 +316,15 @@ async def test_a_task_asked_for_a_version_is_not_done_to_a_later_one(site: Site,
     assert (await site.do(Kind.ZONE_MODIFY, request={"vcpus": "4"})).ok
     with pytest.raises(PreconditionFailed):
         await site.begin(kind, asked)
+
+
+async def test_a_change_that_cannot_be_looked_at_afterwards_is_undone(site: Site) -> None:
+    """A command that cannot be started is no refusal once the step has changed something."""
+    await site.create()
+    before = site.say("zonecfg", "-z", "web", "export")
+    ctx, steps = await site.begin(Kind.ZONE_MODIFY, {"request": {"vcpus": "4"}})
+    ctx.host = Blind(site.host, failing=zonecfg.export("web").command.argv)
+    outcome = await run(steps, ctx, MemoryLog())
+    assert not outcome.ok
+    assert outcome.stuck == ()
+    assert site.say("zonecfg", "-z", "web", "export") == before

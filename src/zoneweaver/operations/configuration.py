@@ -11,6 +11,7 @@ from zoneweaver.domain.secret import masked
 from zoneweaver.domain.zone import Resource, ResourceKind, ZoneConfig
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zonecfg
+from zoneweaver.operations.begun import begun
 from zoneweaver.tasks.context import Context
 
 
@@ -38,7 +39,8 @@ async def make(ctx: Context, zone: str, config: ZoneConfig) -> None:
             f"`zonecfg -z {zone} export` with what it should be",
             code="zone_appeared",
         )
-    await expect(ctx, zone, config)
+    with begun():
+        await expect(ctx, zone, config)
 
 
 async def unmake(ctx: Context, zone: str, config: ZoneConfig) -> None:
@@ -66,7 +68,8 @@ async def change(ctx: Context, zone: str, before: ZoneConfig, after: ZoneConfig)
     command = zonecfg.change(zone, current, after)
     if command is not None:
         await ctx.run(command)
-        await expect(ctx, zone, after)
+        with begun():
+            await expect(ctx, zone, after)
 
 
 async def restore(ctx: Context, zone: str, before: ZoneConfig, after: ZoneConfig) -> None:

@@ -14,6 +14,7 @@ from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.host import zfs
 from zoneweaver.host.command import Command
 from zoneweaver.host.zonexml import BrokenFile, ConfigFiles
+from zoneweaver.operations.begun import begun
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Outputs, Step
 
@@ -296,9 +297,10 @@ def _step(name: str, commands: tuple[Command, ...], stage: tuple[str, int]) -> S
                 if zfs.said_exists(error.stderr):
                     raise Refused(f"Dataset {name} exists already; it was left alone", code="dataset_exists") from error
                 raise
-        for command in rest:
-            await ctx.run(command)
-        await _expect(ctx, name, commands)
+        with begun():
+            for command in rest:
+                await ctx.run(command)
+            await _expect(ctx, name, commands)
         return {"dataset": name}
 
     async def undo(ctx: Context, _: Outputs) -> None:

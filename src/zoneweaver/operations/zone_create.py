@@ -14,6 +14,7 @@ from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
 from zoneweaver.operations import configuration, links, records, volumes
+from zoneweaver.operations.begun import begun
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Outputs, Step
 
@@ -163,7 +164,10 @@ def _install(zone: str, config: ZoneConfig, dataset: str | None) -> Step[Context
             return
         if ctx.resumed and state is ZoneState.INCOMPLETE:
             await ctx.run(zoneadm.uninstall(zone))
-        await ctx.run(zoneadm.install(zone))
+            with begun():
+                await ctx.run(zoneadm.install(zone))
+        else:
+            await ctx.run(zoneadm.install(zone))
         state = state_of(ctx, zone)
         if state is not ZoneState.INSTALLED:
             raise Failed(

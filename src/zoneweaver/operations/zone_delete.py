@@ -18,6 +18,7 @@ from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
 from zoneweaver.host.command import Command
 from zoneweaver.operations import configuration, power, records, volumes
+from zoneweaver.operations.begun import begun
 from zoneweaver.operations.zone_create import state_of
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import NoWayBack, Outputs, Step
@@ -218,7 +219,8 @@ def _refuse_another(ctx: Context, zone: str, survey: Mapping[str, Any]) -> None:
 def _halt(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
     async def do(ctx: Context, _: Outputs) -> None:
         _refuse_another(ctx, zone, survey)
-        await power.halt(ctx, zone)
+        with begun():
+            await power.halt(ctx, zone)
 
     async def undo(ctx: Context, _: Outputs) -> None:
         async with power.noting(ctx, zone):
