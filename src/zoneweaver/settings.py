@@ -176,12 +176,28 @@ class ProvisioningZlogin(Section):
     """How many consoles are automated at the same time."""
 
 
+class ProvisioningArtifacts(Section):
+    """What people may upload, and what it may unpack to."""
+
+    size_limit: int = Field(default=64 * 1024**3, ge=1)
+    """Largest artifact in bytes; more is answered with 413."""
+    unpacked_limit: int = Field(default=8 * 1024**3, ge=1)
+    """Most bytes that an archive may unpack to."""
+    entries_limit: int = Field(default=100_000, ge=1, le=1_000_000)
+    """Most entries that an archive may hold."""
+    reserve: int = Field(default=256 * 1024**2, ge=0)
+    """Bytes that are left free where artifacts lie."""
+    upload_hours: float = Field(default=24, gt=0)
+    """How long an upload may take from its preparation; what is unfinished then is forgotten."""
+
+
 class Provisioning(Section):
     """From a bare zone to a configured server."""
 
     ssh: ProvisioningSsh = ProvisioningSsh()
     network: ProvisioningNetwork = ProvisioningNetwork()
     zlogin: ProvisioningZlogin = ProvisioningZlogin()
+    artifacts: ProvisioningArtifacts = ProvisioningArtifacts()
     staging_path: Path | None = None
     """Where uploaded artifacts lie. Default: `artifacts` in the state folder."""
 

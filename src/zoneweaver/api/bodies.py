@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, NoReturn
 
 from zoneweaver.api.wire import field_path
@@ -25,17 +25,24 @@ async def read(headers: Mapping[bytes, bytes], receive: Receive, *, limit: int) 
         return b""
     chunks: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Unavailable("the client went away before its request was complete", code="client_gone")
-        chunk = message.get("body", b"")
+    async for chunk in pieces(receive):
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
         chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
+    return b"".join(chunks)
+
+
+async def pieces(receive: Receive) -> AsyncIterator[bytes]:
+    """Yield the body as it comes. Raises Unavailable when the client goes away before its end."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Unavailable("the client went away before its request was complete", code="client_gone")
+        more = message.get("more_body", False)
+        if chunk := message.get("body", b""):
+            yield chunk
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeDecorator
 
 from zoneweaver.domain.tasks import stamp
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The revision of the schema that this program works with."""
 
 
@@ -247,6 +247,43 @@ idempotency_keys = Table(
     Column("headers", Text, nullable=False),
     Column("at", Moment, nullable=False),
     Index("ix_idempotency_keys_at", "at"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("seq", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Words, nullable=False),
+    Column("upload_id", Words, nullable=False),
+    Column("filename", Words, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("expected", Text),  # the SHA-256 that the client told before it sent anything
+    Column("sha256", Text),
+    Column("entries", Integer),
+    Column("unpacked", BigInteger),
+    Column("zone_name", Words),
+    Column("created_by", Words, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("completed_at", Moment),
+    Index("uq_artifacts_id", "id", unique=True),
+    Index("uq_artifacts_upload_id", "upload_id", unique=True),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("seq", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("description", Words, nullable=False),
+    Column("defaults", Text, nullable=False),  # sealed JSON
+    Column("created_by", Words, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("uq_profiles_id", "id", unique=True),
+    Index("uq_profiles_name", "name", unique=True),
 )
 
 schema_version = Table(
