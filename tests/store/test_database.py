@@ -189,6 +189,25 @@ async def test_a_lost_connection_is_made_anew(postgres_database: str, tmp_path: 
     database.close()
 
 
+@pytest.mark.parametrize(
+    "sentence", ["SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "SET statement_timeout = 1"]
+)
+async def test_a_server_that_refuses_for_now_is_unavailable(
+    postgres_database: str, tmp_path: Path, sentence: str
+) -> None:
+    """A server that only reads (a standby), or gives a statement up, is away and not broken."""
+    database = Database.open(postgres_database, Seal.load(tmp_path))
+    await database.run(lambda c: c.execute(text(sentence)) and None)
+
+    def write(c: Connection) -> None:
+        c.execute(text("SELECT pg_sleep(0.05)"))
+        _name_key("a")(c)
+
+    with pytest.raises(Unavailable):
+        await database.run(write)
+    database.close()
+
+
 async def test_a_transaction_that_the_database_gave_up_is_not_taken_for_done(sqlite_url: str, tmp_path: Path) -> None:
     """When SQLite rolls back by itself in the middle, the others of that commit hear of it."""
     database = Database.open(sqlite_url, Seal.load(tmp_path))
