@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from zoneweaver.domain.errors import Conflict, Failed, Unavailable
 from zoneweaver.domain.secret import Secret
 from zoneweaver.domain.tasks import Kind, NewTask, Status, Task
 from zoneweaver.host.command import Command
+from zoneweaver.store import audit
 from zoneweaver.store import database as database_module
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
@@ -720,6 +722,48 @@ async def test_old_tasks_are_forgotten(database: Database, world: World, tmp_pat
         ]
     )
     assert left == [0, 0]
+
+
+async def test_old_rows_of_the_trail_are_forgotten(database: Database, world: World, tmp_path: Path) -> None:
+    """The audit trail has a retention of its own; what is younger stays."""
+    row = audit.AuditEntry(action="zone.create", method="POST", path="/zones", status=202, target="old")
+    await database.run(lambda c: audit.add(c, row))
+    await database.run(lambda c: c.execute(text("UPDATE audit SET at = '2020-01-01T00:00:00.000000Z'")) and None)
+    await database.run(lambda c: audit.add(c, replace(row, target="new")))
+
+    async def targets() -> list[str | None]:
+        return [entry.target for entry in (await database.read(audit.page))[0]]
+
+    async with engine_for(database, world, tmp_path, audit_retention=timedelta(days=365)):
+        await until(targets, lambda found: found == ["new"], what="the old row is forgotten")
+
+
+async def test_a_clock_that_leaps_ahead_has_nothing_forgotten(
+    sqlite_url: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is suddenly a year ahead is not believed when it comes to what is old."""
+    monkeypatch.setattr("zoneweaver.tasks.engine.HOUSEKEEPING_SECONDS", 0.0)
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    rounds = 0
+
+    class Looked(Database):
+        async def look(self) -> None:
+            nonlocal rounds
+            rounds += 1
+            await super().look()
+
+    async def looked() -> int:
+        return rounds
+
+    database = Looked.open(sqlite_url, Seal.load(tmp_path), clock=lambda: moment)
+    async with engine_for(database, world, tmp_path, retention=timedelta(days=30), poll_seconds=0.01):
+        await put(database, "t")
+        assert (await ended(database, "t")).status is Status.COMPLETED
+        moment += timedelta(days=365)
+        start = rounds
+        await until(looked, lambda count: count > start + 3, what="the engine keeps house")
+        assert (await get(database, "t")).status is Status.COMPLETED
+    database.close()
 
 
 async def test_the_engine_stops_while_idle(database: Database, world: World, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ start is a dead one's. On PostgreSQL every agent counts up, and a count that sta
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -23,9 +24,9 @@ from zoneweaver.domain.errors import AgentError, Conflict
 from zoneweaver.domain.tasks import Kind, Status, Task
 from zoneweaver.host import script
 from zoneweaver.host.zonexml import ConfigFiles
-from zoneweaver.store import idempotency, transaction
+from zoneweaver.store import audit, idempotency, transaction
 from zoneweaver.store.database import Database
-from zoneweaver.store.transaction import Note
+from zoneweaver.store.transaction import Leaps, Note
 from zoneweaver.tasks import history, queue
 from zoneweaver.tasks.context import Hosting
 from zoneweaver.tasks.events import Events
@@ -57,6 +58,9 @@ FLUSH_SECONDS: Final = 0.02
 
 HOUSEKEEPING_SECONDS: Final = 600.0
 
+MOST_FORGOTTEN: Final = 100
+"""Rows in one transaction of housekeeping."""
+
 GIVE_UP_SECONDS: Final = 5.0
 """Between two attempts to end a task that broke the engine's hands."""
 
@@ -81,6 +85,7 @@ class Engine:
         stop_seconds: float = STOP_SECONDS,
         guard_seconds: float = GUARD_SECONDS,
         retention: timedelta | None = timedelta(days=30),
+        audit_retention: timedelta | None = timedelta(days=365),
     ) -> None:
         self.owner = uuid4().hex
         self._database = database
@@ -92,6 +97,8 @@ class Engine:
         self._output_limit = output_limit
         self._stop_seconds = stop_seconds
         self._retention = retention
+        self._audit_retention = audit_retention
+        self._leaps = Leaps()
         self._work = anyio.Event()
         self._slots = Slots(slots, self.wake)
         self._leader = Leader(
@@ -475,13 +482,17 @@ class Engine:
             await anyio.sleep(self._poll)
 
     async def _purge(self) -> None:
-        await self._quietly(idempotency.purge)
-        retention = self._retention
-        if retention is None:
+        moment = await self._quietly(transaction.now)
+        if moment is None:
             return
-        purged: int | None = 1
-        while purged:
-            purged = await self._quietly(lambda c: history.purge(c, before=transaction.now(c) - retention, most=100))
+        if self._leaps.lately(moment):
+            log.warning("the host's clock leapt ahead: nothing old is forgotten for a day")
+            return
+        await self._quietly(idempotency.purge)
+        for retention, purge in ((self._retention, history.purge), (self._audit_retention, audit.purge)):
+            purged: int | None = 1
+            while purged and retention is not None:
+                purged = await self._quietly(functools.partial(_forget, purge, retention))
 
     async def _quietly(self, fn: Callable[[Connection], T]) -> T | None:
         """Write, or leave it for the next time when the database is away."""
@@ -490,3 +501,7 @@ class Engine:
         except AgentError as error:
             log.warning("the database is away", error=error.message)
             return None
+
+
+def _forget(purge: Callable[..., int], retention: timedelta, c: Connection) -> int:
+    return purge(c, before=transaction.now(c) - retention, most=MOST_FORGOTTEN)
