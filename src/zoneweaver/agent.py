@@ -203,6 +203,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         output_limit=settings.tasks.output_limit,
         stop_seconds=settings.server.shutdown_seconds,
         retention=timedelta(days=settings.tasks.retention_days),
+        audit_retention=timedelta(days=settings.audit.retention_days),
     )
     database.listeners.append(metrics.heard)
     metrics.watch("running_tasks", "Tasks at work in this agent.", lambda: len(engine.running))

@@ -131,12 +131,19 @@ class HostSettings(Section):
 class Tasks(Section):
     """How long finished work is remembered."""
 
-    retention_days: float = Field(default=30, gt=0)
+    retention_days: float = Field(default=30, gt=0, le=36500)
     """Days after which finished tasks are forgotten."""
     output_limit: int = Field(default=1024 * 1024, ge=1024)
     """Bytes of command output kept for one task."""
     lease_seconds: float = Field(default=30, ge=1)
     """How long a task belongs to an agent that no longer shows signs of life (PostgreSQL only)."""
+
+
+class Audit(Section):
+    """How long it is remembered who asked for what."""
+
+    retention_days: float = Field(default=365, gt=0, le=36500)
+    """Days after which rows of the audit trail are forgotten."""
 
 
 class ProvisioningSsh(Section):
@@ -245,6 +252,7 @@ class Settings(Section):
     zones: Zones = Zones()
     host: HostSettings = HostSettings()
     tasks: Tasks = Tasks()
+    audit: Audit = Audit()
     provisioning: Provisioning = Provisioning()
     vnc: Vnc = Vnc()
     logging: Logging = Logging()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -54,6 +55,16 @@ async def test_what_is_no_good_json_is_400(api: Api, body: bytes, says: str) -> 
     assert says in answer.json()["error"], answer.text
     assert answer.json()["message"] == answer.json()["error"]
     assert api.zones.bodies == []
+
+
+def test_a_name_given_twice_is_found_at_once() -> None:
+    """Whatever the number of names: the body of a stranger must not hold up the others."""
+    names = [f"n{number}" for number in range(40_000)]
+    body = "{" + ",".join(f'"{name}":0' for name in [*names, names[-1]]) + "}"
+    began = time.process_time()
+    with pytest.raises(Invalid, match="n39999 is given twice"):
+        bodies.parse(body.encode())
+    assert time.process_time() - began < 2
 
 
 def test_depth_is_counted_exactly() -> None:

@@ -153,11 +153,13 @@ class Tasks:
             if not task.status.terminal:
                 yield now
             count = _Count()
-            for line in lines:
-                position = count.next(str(stamp(line.at)))
-                if position > seen:
-                    yield _output(task_id, line.as_json(), position)
-            covered = count.moment
+            pieces = [(count.next(str(stamp(line.at))), line) for line in lines]
+            known = [position for position, _ in pieces]
+            # The order is that of the rows: the clock may have been put back between two of them.
+            skipped = known.index(seen) + 1 if seen in known else sum(position <= seen for position in known)
+            for position, line in pieces[skipped:]:
+                yield _output(task_id, line.as_json(), position)
+            covered = {moment for moment, _ in known}
             if task.status.terminal:
                 yield now  # last: whoever waits for the end leaves here
             status, changed = task.status, stamp(task.updated_at) or ""
@@ -168,13 +170,13 @@ class Tasks:
                 for event in batch:
                     if event.kind in {DROPPED, MISSED}:
                         yield Moment(kind=event.kind, data=event.data)
-                    elif event.kind == "task" and event.data["updatedAt"] > changed:
+                    elif event.kind == "task" and (
+                        event.data["updatedAt"] > changed or Status(event.data["status"]).terminal
+                    ):
                         status = Status(event.data["status"])
                         yield Moment(kind="task", data=event.data)
-                    elif event.kind == "output" and (moment := str(stamp(event.data["timestamp"]))) > covered:
-                        position = count.next(moment)
-                        if position > seen:
-                            yield _output(task_id, {**event.data, "timestamp": moment}, position)
+                    elif event.kind == "output" and (moment := str(stamp(event.data["timestamp"]))) not in covered:
+                        yield _output(task_id, {**event.data, "timestamp": moment}, count.next(moment))
                 if batch[-1].kind == DROPPED:
                     return
             yield Moment(kind="status", data={"type": "status", "task_id": task_id, "status": status.value})

@@ -22,7 +22,7 @@ import anyio
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from zoneweaver.domain.errors import Conflict, Invalid, Unavailable
+from zoneweaver.domain.errors import AgentError, Conflict, Invalid, Unavailable
 from zoneweaver.store import schema, transaction
 from zoneweaver.store.listening import Listener
 from zoneweaver.store.refusals import translated
@@ -160,8 +160,8 @@ class Database:
             async for keys in receive:
                 try:
                     await heard(keys)
-                except Unavailable:
-                    continue
+                except AgentError as error:
+                    log.warning("what another agent changed could not be read: %s", error.message)
 
         if self.sqlite:
             yield

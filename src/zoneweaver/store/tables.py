@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeDecorator
 
 from zoneweaver.domain.tasks import stamp
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The revision of the schema that this program works with."""
 
 
@@ -131,6 +131,7 @@ tasks = Table(
         postgresql_where=text("status IN ('completed', 'failed', 'cancelled')"),
     ),
     Index("ix_tasks_zone", "zone_name", "seq"),
+    Index("ix_tasks_operation", "operation", "seq"),
     Index("ix_tasks_updated", "updated_at"),
     Index(
         "ix_tasks_depends_on",
@@ -232,6 +233,7 @@ audit = Table(
     Column("target", Words),
     Column("status", Integer, nullable=False),
     Column("details", Text, nullable=False),  # JSON, secrets masked
+    Index("ix_audit_at", "at"),
     Index("ix_audit_target", "target", "seq"),
     Index("ix_audit_key", "key_id", "seq"),
 )

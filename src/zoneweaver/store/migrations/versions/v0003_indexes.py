@@ -1,0 +1,14 @@
+"""Indexes for tasks of an operation, and for the trail by age."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Make them."""
+    op.create_index("ix_tasks_operation", "tasks", ["operation", "seq"], unique=False)
+    op.create_index("ix_audit_at", "audit", ["at"], unique=False)
