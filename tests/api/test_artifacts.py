@@ -235,7 +235,7 @@ async def test_a_body_without_a_length_that_does_not_end_is_refused(api: Api) ->
 @pytest.mark.parametrize(
     ("name", "content", "more", "said"),
     [
-        ("site.tar.gz", SITE, {"checksum": "0" * 64}, f"has the SHA-256 {SUM}"),
+        ("site.tar.gz", SITE, {"checksum": "0" * 64}, "has the SHA-256"),
         ("site.tar.zst", SITE, {}, "is no tar.zst"),
         ("cd.iso", bytes(40000), {}, "is no iso"),
         ("disk.qcow2", b"no disk", {}, "is no qcow2"),

@@ -164,7 +164,6 @@ def test_purging_by_age_and_state(database: Database) -> None:
         (Wanted(status=Status.PENDING), "ix_tasks_open"),
         (Wanted(zone_name="web"), "ix_tasks_zone"),
         (Wanted(parent_task_id="p"), "ix_tasks_parent"),
-        (Wanted(operation="zone_start"), "ix_tasks_operation"),
     ],
 )
 def test_pages_use_indexes(sqlite_url: str, tmp_path: Path, wanted: Wanted, index: str) -> None:

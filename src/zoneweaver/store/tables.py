@@ -131,7 +131,6 @@ tasks = Table(
         postgresql_where=text("status IN ('completed', 'failed', 'cancelled')"),
     ),
     Index("ix_tasks_zone", "zone_name", "seq"),
-    Index("ix_tasks_operation", "operation", "seq"),
     Index("ix_tasks_updated", "updated_at"),
     Index(
         "ix_tasks_depends_on",

@@ -1,4 +1,4 @@
-"""Indexes for tasks of an operation, and for the trail by age."""
+"""An index for the trail by age."""
 
 from __future__ import annotations
 
@@ -9,6 +9,5 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make them."""
-    op.create_index("ix_tasks_operation", "tasks", ["operation", "seq"], unique=False)
+    """Make it."""
     op.create_index("ix_audit_at", "audit", ["at"], unique=False)
