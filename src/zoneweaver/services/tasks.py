@@ -13,6 +13,7 @@ from zoneweaver.domain.errors import Invalid, TooMany
 from zoneweaver.domain.tasks import Status, Task, stamp
 from zoneweaver.services.audit import entry
 from zoneweaver.services.callers import Caller
+from zoneweaver.services.queueing import Proposal
 from zoneweaver.store import audit
 from zoneweaver.store.database import Database
 from zoneweaver.tasks import history, queue
@@ -97,26 +98,24 @@ class Tasks:
             else "Task is being cancelled; what it did is undone",
         }
 
-    async def retry(self, task_id: str, caller: Caller) -> dict[str, Any]:
-        """Queue a failed or cancelled task anew. Raises NotFound and Conflict."""
+    async def retry(self, task_id: str, caller: Caller) -> Proposal:
+        """Propose to queue a failed or cancelled task anew; its submission raises NotFound and Conflict."""
 
-        def write(c: Connection) -> tuple[Task, ...]:
+        def write(c: Connection) -> dict[str, Any]:
             made = queue.retry(c, task_id, created_by=caller.name)
-            audit.add(c, entry(caller, "task.retry", 202, target=task_id, task_ids=[task.id for task in made]))
-            return made
+            first = made[0]
+            return {
+                "success": True,
+                "task_id": first.id,
+                "zone_name": first.zone_name,
+                "operation": first.operation,
+                "status": first.status.value,
+                "message": "Task queued again",
+                "retry_of": task_id,
+                "task_ids": [task.id for task in made],
+            }
 
-        made = await self.database.run(write)
-        first = made[0]
-        return {
-            "success": True,
-            "task_id": first.id,
-            "zone_name": first.zone_name,
-            "operation": first.operation,
-            "status": first.status.value,
-            "message": "Task queued again",
-            "retry_of": task_id,
-            "task_ids": [task.id for task in made],
-        }
+        return Proposal(body={}, guard=write)
 
     async def forget_ended(self, caller: Caller) -> dict[str, Any]:
         """Forget every task that has ended, with its log and output."""

@@ -273,18 +273,28 @@ class Zones:
         return {"success": True, "zone_name": name, "message": "Zone record removed from database"}
 
     async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: Caller) -> Proposal:
-        """Propose a change of power; a zone that is there already, with nothing queued, needs no task."""
+        """Propose a change of power; a zone that is there already, with nothing queued, needs no task.
+
+        A start waits for a creation that is under way. Raises NotFound and Conflict.
+        """
         kind = POWER[verb]
+        creation = None
+        if verb == "start":
+            creation = await self._database.read(lambda c: _open(c, name, Kind.ZONE_CREATE))
         line = next((line for line in await self._host.ask(zoneadm.list_zones()) if line.name == name), None)
-        if line is None:
+        if line is None and creation is None:
             raise _unknown(name)
-        if verb in {"start", "restart"} and line.state in {ZoneState.CONFIGURED, ZoneState.INCOMPLETE}:
-            raise Conflict(f"Zone {name} is {line.state.value}: it must be installed first", code="not_installed")
-        there = {"start": line.state is ZoneState.RUNNING, "stop": not line.state.active, "halt": not line.state.active}
+        state = None if line is None or creation is not None else line.state
+        if verb in {"start", "restart"} and state in {ZoneState.CONFIGURED, ZoneState.INCOMPLETE}:
+            raise Conflict(f"Zone {name} is {state.value}: it must be installed first", code="not_installed")
+        off = state is not None and not state.active
+        there = {"start": state is ZoneState.RUNNING, "stop": off, "halt": off}
         params = {key: value for key, value in options.items() if value is not None}
         if verb in {"start", "restart"}:
             params["grace"] = self._defaults.grace
-        task = self._task(kind, name, params, caller, metadata=dict(options))
+        task = self._task(
+            kind, name, params, caller, metadata=dict(options), depends_on=creation.id if creation else None
+        )
         answer = _queued(task, f"Zone {verb} task queued successfully")
 
         def guard(c: Connection) -> dict[str, Any] | None:
@@ -298,7 +308,7 @@ class Zones:
                         "status": f"already_{word}",
                         "message": f"Zone {name} is already {word}",
                     }
-                if verb == "reset" and line.state is not ZoneState.RUNNING:
+                if verb == "reset" and state is not ZoneState.RUNNING:
                     raise Conflict(f"Zone {name} is not running", code="not_running")
             return _already_queued(c, task, answer)
 

@@ -40,6 +40,15 @@ READERS: Final = 3
 CHANNEL: Final = "zoneweaver"
 """PostgreSQL's NOTIFY channel: other agents on the same database hear of changes."""
 
+LIVENESS: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""libpq's options for a server that vanishes without a word: it is noticed in half a minute, and not in hours."""
+
 _WRITERS_TURN: Final = text("SELECT pg_advisory_xact_lock(7761636)")
 """One writer at a time on PostgreSQL as on SQLite: row locks taken in any order cannot then wait for each other."""
 
@@ -166,7 +175,7 @@ class Database:
         if self.sqlite:
             yield
             return
-        listener = Listener(self.url, CHANNEL, told)
+        listener = Listener(self.url, CHANNEL, told, options=LIVENESS)
         try:
             async with send, receive, anyio.create_task_group() as group:
                 group.start_soon(pass_on)
@@ -264,7 +273,7 @@ class Database:
                 pool_size=1 if writing else READERS,
                 max_overflow=1,
                 pool_pre_ping=not writing,
-                connect_args={"options": options, "connect_timeout": 10, "application_name": "zoneweaver"},
+                connect_args={"options": options, "application_name": "zoneweaver", **LIVENESS},
             )
             event.listen(engine, "begin", _take_turn if writing else _begin_read_only)
 
