@@ -9,9 +9,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from pydantic import ValidationError
 from tests.api.conftest import Api
 
 from zoneweaver.api import bodies
+from zoneweaver.api.keys import FirstKey
+from zoneweaver.api.wire import explain
 from zoneweaver.domain.errors import Invalid
 from zoneweaver.domain.keys import Scope
 
@@ -65,6 +68,18 @@ def test_a_name_given_twice_is_found_at_once() -> None:
     with pytest.raises(Invalid, match="n39999 is given twice"):
         bodies.parse(body.encode())
     assert time.process_time() - began < 2
+
+
+def test_a_body_of_unknown_names_is_refused_at_once() -> None:
+    """Whatever their number; the first fifty are told."""
+    body = {f"n{number}": 0 for number in range(40_000)}
+    with pytest.raises(ValidationError) as raised:
+        FirstKey.model_validate(body)
+    began = time.process_time()
+    invalid = explain(raised.value, FirstKey)
+    assert time.process_time() - began < 1
+    assert invalid.message == "Unknown field: n0"
+    assert len(invalid.details["problems"]) == 50
 
 
 def test_depth_is_counted_exactly() -> None:
