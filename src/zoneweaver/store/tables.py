@@ -267,21 +267,6 @@ artifacts = Table(
     Index("uq_artifacts_upload_id", "upload_id", unique=True),
 )
 
-profiles = Table(
-    "profiles",
-    metadata,
-    Column("seq", _COUNTED, primary_key=True, autoincrement=True),
-    Column("id", Words, nullable=False),
-    Column("name", Words, nullable=False),
-    Column("description", Words, nullable=False),
-    Column("defaults", Text, nullable=False),  # sealed JSON
-    Column("created_by", Words, nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("updated_at", Moment, nullable=False),
-    Index("uq_profiles_id", "id", unique=True),
-    Index("uq_profiles_name", "name", unique=True),
-)
-
 schema_version = Table(
     "alembic_version",
     metadata,
