@@ -348,6 +348,25 @@ def test_what_cannot_be_retried(database: Database) -> None:
         retry(database, "ghost")
 
 
+def test_retrying_a_creation_while_another_one_is_under_way(database: Database) -> None:
+    """It is refused in words, with the task that stands in the way."""
+    add(database, new("a", Kind.ZONE_CREATE, "web"))
+    claim(database)
+    finish(database, "a", Status.FAILED)
+    add(database, new("b", Kind.ZONE_CREATE, "web"))
+    with pytest.raises(Conflict, match="Zone web is already being created by task b"):
+        retry(database, "a")
+    assert database.read_now(history.stats)["total"] == 2
+
+
+def test_an_end_that_ends_others_on_its_way(database: Database) -> None:
+    """A summary and its part that wait for the same task are both ended by its failure, each once."""
+    add(database, new("a"), new("p", depends_on="a"), new("q", depends_on="a", parent_task_id="p"))
+    assert claim(database) == ["a"]
+    assert finish(database, "a", Status.FAILED).status is Status.FAILED
+    assert statuses(database, "a", "p", "q") == ["failed", "cancelled", "cancelled"]
+
+
 def test_retrying_what_hangs_on_a_failed_task(database: Database) -> None:
     """A dependant cannot be retried without what it depends on; the answer names that."""
     add(database, new("a"), new("b", depends_on="a"))

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from zoneweaver.domain.errors import AgentError, Conflict, Invalid, NotFound
-from zoneweaver.domain.tasks import PRIORITIES, NewTask, Status, Task
+from zoneweaver.domain.tasks import PRIORITIES, Kind, NewTask, Status, Task
 from zoneweaver.store import transaction
 from zoneweaver.store.seal import Seal
 from zoneweaver.store.transaction import Note
@@ -309,6 +309,14 @@ def _copy(c: Connection, old_id: str, renamed: dict[str, str], created_by: str, 
             code="not_retryable",
             details={"depends_on": dependency.id},
         )
+    if old["operation"] == Kind.ZONE_CREATE.value:
+        for other in active(c, old["zone_name"]):
+            if other.operation == old["operation"]:
+                raise Conflict(
+                    f"Zone {other.zone_name} is already being created by task {other.id}",
+                    code="zone_exists",
+                    details={"zone": other.zone_name, "task_id": other.id},
+                )
     kept = {name: old[name] for name in ("zone_name", "operation", "priority", "summary", "params")}
     fresh = {
         "id": new_id,
