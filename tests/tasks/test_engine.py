@@ -584,6 +584,9 @@ async def test_a_silent_step_ends_when_another_took_its_task(
     async with engine_for(database, world, tmp_path, lease_seconds=0.4, poll_seconds=60) as engine:
         await put(database, "t", gated=["a"])
         await world.at("a").wait()
+        await until(
+            lambda: database.read(lambda c: history.output(c, "t")), bool, what="all that the step says is written"
+        )
         await database.run(
             lambda c: c.execute(text("UPDATE tasks SET owner = 'another'")) and queue.beat(c, "another"), quiet=True
         )
