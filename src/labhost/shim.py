@@ -8,11 +8,16 @@ import sys
 import time
 
 from labhost import faults, journal
+from labhost.guests import kinds
 from labhost.world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+
+# The commands after which networks may have to be others.
+NETWORKING = frozenset(("dladm", "ipadm", "route", "routeadm", "svcadm", "ipf", "ipnat", "zoneadm"))
 
 
 class Terminated(BaseException):
@@ -67,6 +72,10 @@ def execute(world: World, command: str, argv: list[str]) -> int:
         code = sys.modules[name].main(world, argv)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1 if end.code else 0
+    if command in NETWORKING and kinds.are_real(world):
+        from labhost.net import real
+
+        real.follow(world)
     _flush()
     return int(code or 0)
 

@@ -42,8 +42,8 @@ class Guest:
     """One boot of a zone: what it runs, what wakes it, and when it ends."""
 
     __slots__ = (
-        "doom", "doom_after", "name", "off_at", "pipe", "poller", "real", "root", "serial", "status", "system", "timers",
-        "vnc", "watched", "world", "zoneid",
+        "doom", "doom_after", "name", "off_at", "pipe", "poller", "real", "root", "serial", "status", "system",
+        "timers", "vnc", "watched", "world", "zoneid",
     )  # fmt: skip
 
     def __init__(self, world: World, name: str, zoneid: int) -> None:

@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 
+from labhost.zfs import layers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -35,7 +37,7 @@ def volume_mark(world: World, objset: int) -> str:
     except FileNotFoundError:
         return "-"
     # Clocks are coarse: two contents of one moment are told apart by their file.
-    return f"{facts.st_ino}:{facts.st_mtime_ns}"
+    return f"{facts.st_ino}:{facts.st_mtime_ns}{layers.mark(place(world, objset))}"
 
 
 def make_volume(world: World, objset: int, size: int) -> None:
@@ -105,6 +107,7 @@ def is_hollow(path: str) -> bool:
 def forget(world: World, objset: int) -> None:
     """Remove an object set's content, if it has any."""
     where = place(world, objset)
+    layers.remove(where)
     try:
         os.unlink(where)
     except FileNotFoundError:
