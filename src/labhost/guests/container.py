@@ -83,7 +83,7 @@ class Container:
         self._cut()
         disk = boot_disk(self.guest.world, self.guest.name)
         root = layers.base(layers.beside(disk)) if disk else ""
-        if not os.path.isdir(f"{root}/etc"):
+        if not root or not os.path.isdir(root):
             self.held = True
             self.console.say(FIRMWARE)
             return
@@ -184,7 +184,7 @@ class Container:
         """End for good: nothing of the machine is left but its disk."""
         self._cut()
         self.console.close()
-        groups.leave(self.guest.world, self.guest.name)
+        groups.leave(self.group)
         try:
             os.rmdir(self.top)
         except OSError:

@@ -18,37 +18,39 @@ if TYPE_CHECKING:
     from labhost.world import World
 
 
+_PLACE = "/sys/fs/cgroup"
+
+
 def lab_group(world: World) -> str:
     """Return the name of the lab's group."""
     return f"labhost-{blake2b(os.path.realpath(world.path).encode(), digest_size=6).hexdigest()}"
 
 
-def _hierarchy(world: World) -> str:
-    """Mount the hierarchy, if it is not yet, for this mount namespace; return where."""
-    place = f"{world.path}/run/groups"
-    os.makedirs(place, exist_ok=True)
-    if not os.path.exists(f"{place}/cgroup.procs"):
-        syscalls.mount("cgroup2", place, "cgroup2")
-    return place
+def _found(world: World) -> str:
+    """Mount the hierarchy for this mount namespace; return the folder of the lab's group, which may not be there."""
+    syscalls.mount("cgroup2", _PLACE, "cgroup2")
+    return f"{_PLACE}/{lab_group(world)}"
 
 
 def enter(world: World, guest: str) -> str:
     """Make a guest's group and return its folder; the caller has a mount namespace of its own."""
-    folder = f"{_hierarchy(world)}/{lab_group(world)}/{guest}"
+    folder = f"{_found(world)}/{guest}"
     os.makedirs(folder, exist_ok=True)
     return folder
 
 
-def leave(world: World, guest: str) -> None:
-    """Remove a guest's group; what a guest that was killed has not yet left behind is waited for."""
-    _remove(f"{_hierarchy(world)}/{lab_group(world)}/{guest}")
+def leave(folder: str) -> None:
+    """Remove a guest's group, that of the lab too if it was the last; what was killed is waited for."""
+    _remove(folder)
+    try:
+        os.rmdir(os.path.dirname(folder))
+    except OSError:
+        return
 
 
 def sweep(world: World) -> list[int]:
     """Kill whatever still is in a group of the lab and remove the groups; return the processes."""
-    found = _aside(lambda: _sweep(f"{_hierarchy(world)}/{lab_group(world)}"))
-    _remove(f"{world.path}/run/groups")
-    return found
+    return _aside(lambda: _sweep(_found(world)))
 
 
 def _sweep(top: str) -> list[int]:

@@ -186,6 +186,10 @@ class Guest:
         if zone is None or zone["zoneid"] != self.zoneid or not self._is_home():
             if self.real and self.system is not None:
                 self.system.close()
+            if self.real and not os.path.isdir(f"{self.world.path}/state"):
+                from labhost.net import real
+
+                real.unrealise(self.world)
             os._exit(0)
         self.later(LOOKS_EVERY, self._look)
 

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from labhost.world import World
 
 _ROUTES = "77"  # the protocol by which our routes are known
+# An address answers on the device that has it, not on every bridge that hears the question; what only passes a bridge
+# is not forwarded, and none of the filter's business.
+_MANNERS = (
+    "cd /proc/sys/net/ipv4/conf/all && echo 1 >arp_ignore && echo 2 >arp_announce && echo 0 >rp_filter;"
+    "cd /proc/sys/net/bridge 2>/dev/null && for each in bridge-nf-call-*; do echo 0 >$each; done; true"
+)
 
 namespace = real_plan.namespace
 place = real_plan.place
@@ -40,6 +46,7 @@ def realise(world: World, *, anyhow: bool = False) -> None:
         if not os.path.exists(place(world)):
             ip("netns", "add", namespace(world))
             ip("-n", namespace(world), "link", "set", "lo", "alias", world.path[:255])
+            ip("netns", "exec", namespace(world), "sh", "-c", _MANNERS)
         wanted = real_plan.plan(world)
         said = {"namespace": os.stat(place(world)).st_ino, "plan": wanted}
         if not anyhow and world.read("network") == said:

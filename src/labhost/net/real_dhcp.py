@@ -49,9 +49,10 @@ def start(world: World, config: str, leases: str, names: list[str]) -> bool:
     state = addresses.load(world)
     if not names:
         names = [name for name in state["interfaces"] if name in links and _has_address(state, name)]
+    devices = [real_plan.carrier(links, name) for name in names if name in links]
     argv = [
         _program(world), "-4", "-d", "-q", "-cf", world.host(config), "-lf", _made(world.host(leases)), "-pf",
-        f"{lifecycle.run_folder(world)}/dhcpd.pid", *(real_plan.carrier(links, name) for name in names if name in links),
+        f"{lifecycle.run_folder(world)}/dhcpd.pid", *devices,
     ]  # fmt: skip
     sys.stdout.flush()
     sys.stderr.flush()
@@ -99,6 +100,7 @@ def _keep(world: World, argv: list[str], writing: int) -> NoReturn:
     from labhost.guests import syscalls
 
     try:
+        world.held.clear()
         with open("/proc/self/comm", "w", encoding="utf-8") as file:
             file.write(KEEPER)
         os.chdir(lifecycle.run_folder(world))
@@ -114,6 +116,10 @@ def _keep(world: World, argv: list[str], writing: int) -> NoReturn:
             server = _serve(argv)
             pidfile = argv[argv.index("-pf") + 1]
             if not _is_up(server, pidfile):
+                os.kill(server, _signal.SIGKILL)
+                os.waitpid(server, 0)
+                if round_ == 0:
+                    os._exit(1)
                 break
             with open(mark(world), "w", encoding="ascii") as file:
                 file.write(f"{os.getpid()} {server}\n")
