@@ -142,10 +142,10 @@ def join(world: World, wanted: Plan) -> None:
     if not wanted["reach"]:
         ip_try("link", "del", device)
         return
-    if not os.path.exists(f"/sys/class/net/{device}"):
+    if not ip_try("link", "show", "dev", device):
         ip("link", "add", device, "type", "veth", "peer", "name", CABLE, "netns", name)
-        ip("-n", name, "address", "add", there, "peer", here, "dev", CABLE)
-        ip("address", "add", here, "peer", there, "dev", device)
+        ip("-n", name, "address", "add", f"{there}/30", "dev", CABLE)
+        ip("address", "add", f"{here}/30", "dev", device)
     ip("-n", name, "link", "set", CABLE, "up")
     ip("link", "set", device, "up")
     networks = set()
