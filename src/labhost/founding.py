@@ -104,6 +104,7 @@ def found(path: str, settings: dict[str, object]) -> World:
     if kinds.are_real(world) and os.geteuid() == 0:
         from labhost.net import real
 
+        real.sweep()
         real.realise(world, anyhow=True)
         methods.resume(world)
     return world

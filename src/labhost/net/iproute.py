@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -47,8 +45,3 @@ def look(namespace: str) -> dict[str, dict[str, Any]]:
 
     found = loads(ip("-n", namespace, "-d", "-j", "address", "show") or "[]")
     return {each["ifname"]: each for each in found if each.get("ifname") not in (None, "lo")}
-
-
-def exists(namespace: str) -> bool:
-    """Tell whether there is a namespace of this name."""
-    return os.path.exists(f"/run/netns/{namespace}")

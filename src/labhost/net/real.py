@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 
-from labhost import jsontext
 from labhost.guests import kinds
 from labhost.net import real_machine, real_plan
 from labhost.net.iproute import NetworkError, ip, ip_try, look
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from labhost.net.real_plan import Plan
     from labhost.world import World
 
+_ALIAS_MOST = 255  # bytes
 _ROUTES = "77"  # the protocol by which our routes are known
 # An address answers on the device that has it, not on every bridge that hears the question; what only passes a bridge
 # is not forwarded, and none of the filter's business.
@@ -45,7 +45,7 @@ def realise(world: World, *, anyhow: bool = False) -> None:
     with world.lock("network"):
         if not os.path.exists(place(world)):
             ip("netns", "add", namespace(world))
-            ip("-n", namespace(world), "link", "set", "lo", "alias", world.path[:255])
+            ip("-n", namespace(world), "link", "set", "lo", "alias", world.path[:_ALIAS_MOST])
             ip("netns", "exec", namespace(world), "sh", "-c", _MANNERS)
         wanted = real_plan.plan(world)
         said = {"namespace": os.stat(place(world)).st_ino, "plan": wanted}
@@ -122,6 +122,25 @@ def unrealise(world: World) -> None:
         return
 
 
+def sweep() -> list[str]:
+    """Remove the namespaces of labs whose folders are gone; return their names."""
+    from json import loads
+
+    folder = real_plan.NAMESPACES
+    gone = []
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        if not name.startswith(real_plan.PREFIX):
+            continue
+        try:
+            lo = loads(ip("-n", name, "-j", "link", "show", "dev", "lo"))[0]
+        except (NetworkError, ValueError):
+            continue
+        path = lo.get("ifalias", "")
+        if 0 < len(path) < _ALIAS_MOST and not os.path.isdir(f"{path}/state") and ip_try("netns", "del", name):
+            gone.append(name)
+    return gone
+
+
 def plug(world: World, link: str, pid: int, name: str) -> None:
     """Give a VNIC to the network namespace of a process, as a card of this name there. Raises NetworkError."""
     realise(world)
@@ -160,8 +179,3 @@ def _port(world: World, link: str) -> tuple[str, str, str]:
         raise NetworkError(f"{link}: no such link")
     bridge = real_plan.segment(links, link)
     return real_plan.device_name(link), bridge, padded(links[link]["mac"])
-
-
-def summary(world: World) -> str:
-    """Return the last plan as text, for whoever wants to look."""
-    return jsontext.dumps(world.read("network"))

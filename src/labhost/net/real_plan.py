@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Plan = dict[str, Any]
 
+NAMESPACES, PREFIX = "/run/netns", "lab-"
 MOST = 15  # characters of a device's name
 CARRIERS = ("phys", "etherstub", "aggr", "simnet", "bridge")
 
@@ -30,12 +31,12 @@ def namespace(world: World) -> str:
     """Return the name of the lab's network namespace: its folder's, and a digest of where that is."""
     path = os.path.realpath(world.path)
     stem = "".join(c if c.isalnum() else "-" for c in os.path.basename(path) if c.isascii())[:24]
-    return f"lab-{stem}-{_digest(path, 4)}"
+    return f"{PREFIX}{stem}-{_digest(path, 4)}"
 
 
 def place(world: World) -> str:
     """Return the file that stands for the lab's network namespace."""
-    return f"/run/netns/{namespace(world)}"
+    return f"{NAMESPACES}/{namespace(world)}"
 
 
 def device_name(link: str) -> str:

@@ -229,3 +229,14 @@ def test_the_machine_reaches_the_hosts_networks_and_no_guest_gets_out(
         assert subprocess.run([*knock, "10.190.190.1", ""], check=False).returncode != 0
     finally:
         subprocess.run(["ip", "netns", "del", bare], check=True)
+
+
+def test_the_namespace_of_a_deleted_lab_is_swept_away(host: Host, tmp_path: Path) -> None:
+    """Bringing up any lab removes what a lab has left whose folder somebody deleted, and nothing of one that is there."""
+    other = World.create(str(tmp_path / "other"), guest="container", reach=False)
+    place = real.place(other)
+    shutil.rmtree(other.path)
+    assert os.path.exists(place)
+    World.create(host.world.path)
+    assert not os.path.exists(place)
+    assert os.path.exists(real.place(host.world))
