@@ -30,6 +30,7 @@ LOOKS_EVERY = 1.0  # real seconds between looks whether the lab still knows this
 SHUTDOWN_TAKES = 5  # seconds from the power button to the end
 POWERED_OFF, TRIPLE_FAULT, CRASHED = 1, 3, 4
 SYSTEMS = ("scripted", "container", "qemu")
+OWN_SCREEN = ("qemu",)
 _BUTTONS = (_signal.SIGTERM, _signal.SIGUSR1, _signal.SIGUSR2)
 _IGNORED = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGPIPE)
 
@@ -100,7 +101,7 @@ class Guest:
             _signal.set_wakeup_fd(self.pipe[1], warn_on_full_buffer=False)
             _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
             self.watch(self.pipe[0], self._wake)
-            if self.vnc and self.doom is None:
+            if self.vnc and self.doom is None and kind not in OWN_SCREEN:
                 self._open_vnc()
             lifecycle.change(self.world, self.name, self.zoneid, state="running", pid=os.getpid(), guest=kind)
             os.write(writing, str(os.getpid()).encode())

@@ -18,7 +18,8 @@ _KEPT = 12  # last lines of a program that failed
 _TOLD_EVERY = 5.0  # seconds between two words about a program's course
 # Whatever becomes of us, nothing of it lives on: its processes and mounts are in namespaces of their own.
 _ALONE = (
-    "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--",
+    "setpriv", "--pdeathsig", "KILL",
+    "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--",
 )  # fmt: skip
 
 
@@ -30,7 +31,10 @@ def need(*programs: str) -> None:
 
 
 def run(argv: list[str], say: Callable[[str], None], *, log: str = "", alone: bool = False) -> None:
-    """Run a program; what it says goes to the log, and now and then to `say`. Raises TemplateError with its last words."""
+    """Run a program; what it says goes to the log, now and then to `say`.
+
+    Raises TemplateError with its last words.
+    """
     began = told = time.monotonic()
     last: deque[str] = deque(maxlen=_KEPT)
     try:
