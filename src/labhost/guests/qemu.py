@@ -246,9 +246,10 @@ class Machine:
 
     def _know_disks(self, words: list[str]) -> None:
         for word in words:
-            facts = dict(part.partition("=")[::2] for part in word.split(","))
+            facts = dict(part.partition("=")[::2] for part in word.replace(",,", "\0").split(","))
             if facts.get("cache") == "unsafe" and "readonly" not in facts:
-                self.disks[facts["id"]] = (facts["file"], os.stat(facts["file"]).st_size)
+                place = facts["file"].replace("\0", ",")
+                self.disks[facts["id"]] = (place, os.stat(place).st_size)
 
     def _look_at_sizes(self) -> None:
         if self.monitor is None:

@@ -32,7 +32,7 @@ def answer() -> tuple[bool, str]:
         pass
     if which(PROGRAM) is None:
         return False, f"there is no {PROGRAM}"
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if not _may():
         return False, "there is no /dev/kvm for us"
     kernel = _kernel()
     if not kernel:
@@ -40,6 +40,10 @@ def answer() -> tuple[bool, str]:
     yes_, why = _try(kernel)
     _remember(place, f"{boot}\n{'yes' if yes_ else 'no'}\n{why}\n")
     return yes_, why
+
+
+def _may() -> bool:
+    return os.uname().machine == "x86_64" and os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 
 def _boot() -> str:
