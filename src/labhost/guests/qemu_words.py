@@ -41,7 +41,7 @@ class Words:
 
     def add(self, option: str, *parts: str, **properties: object) -> None:
         """Add an option and its value."""
-        said = [*parts, *(f"{key.replace('__', '.').replace('_', '-')}={_safe(v)}" for key, v in properties.items())]
+        said = [*parts, *(f"{key.replace('__', '.')}={_safe(value)}" for key, value in properties.items())]
         self.list += [option, ",".join(said)]
 
     def at(self, slot: int) -> dict[str, object]:
@@ -175,7 +175,7 @@ def _disk(made: Words, *, slot: int, name: str, value: str, interface: str) -> N
         _cd(made, slot, name, place)
         return
     made.add(
-        "-drive", "if=none", id=name, format="raw", file=place, cache="unsafe", discard="unmap", detect_zeroes="unmap",
+        "-drive", "if=none", "detect-zeroes=unmap", id=name, format="raw", file=place, cache="unsafe", discard="unmap",
         file__locking="off", **read_only,
     )  # fmt: skip
     device: dict[str, object] = {"drive": name, "serial": facts.get("serial") or _serial(path), **made.boots(name)}
