@@ -23,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (WorldError, ValueError) as problem:
         print(f"labhost: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

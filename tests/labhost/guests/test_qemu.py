@@ -299,7 +299,7 @@ def picture(viewer: socket.socket) -> tuple[int, int, bytes]:
     return width, height, bytes(pixels)
 
 
-def test_halt_cuts_nothing_short_and_poweroff_does(lab: Virtual, uefi: Person) -> None:
+def test_a_forced_poweroff_ends_a_machine_at_once(lab: Virtual, uefi: Person) -> None:
     """A forced power-off ends the machine at once, and its socket goes with it."""
     lab.ok("bhyvectl", "--vm=cloud", "--force-poweroff")
     lab.becomes("cloud", "installed")

@@ -87,15 +87,8 @@ def test_a_failure_says_why_and_the_next_try_works(template: Template, program: 
 def test_a_killed_builder_leaves_nobody_behind(template: Template, program: Program, tmp_path: Path) -> None:
     """Whatever it had started ends with it, even what had turned its back; the next build begins anew."""
     pid = tmp_path / "pid"
-    program(
-        "mmdebstrap", QUICK + f'setsid sh -c "exec sleep 1000 $1" lab-build-{os.getpid()} &\necho up >{pid}; wait\n'
-    )
-    process = builder()
-    try:
-        wait_for(pid.exists, lambda: "the program was not started")
-        process.kill()
-    finally:
-        process.communicate()
+    lingers = f"setsid sh -c 'while :; do sleep 1; done' {tmp_path}/lingers &\necho up >{pid}; wait\n"
+    program("mmdebstrap", QUICK + lingers)
 
     def still_there() -> list[str]:
         found = []
@@ -107,6 +100,14 @@ def test_a_killed_builder_leaves_nobody_behind(template: Template, program: Prog
             if str(tmp_path) in words and int(name) != os.getpid():
                 found.append(words)
         return found
+
+    process = builder()
+    try:
+        wait_for(pid.exists, lambda: "the program was not started")
+        assert any(words.endswith("lingers\0") for words in still_there())
+        process.kill()
+    finally:
+        process.communicate()
 
     wait_for(lambda: not still_there(), still_there)
     assert not template.has_root
