@@ -142,6 +142,7 @@ def test_guests_that_cannot_be_had_are_replaced(
     """The first line says which guests the zones get and why, before anything else happens."""
     monkeypatch.setenv("ZONEWEAVER_LAB_GUEST", wanted)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("ZONEWEAVER_LAB_PROGRAMS", str(tmp_path))
     (tmp_path / "home").write_text("a file where the state folder would be")
     ran = zw("lab", "run")
     assert ran.status == 1

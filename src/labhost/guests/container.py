@@ -10,6 +10,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import os
 
+from labhost import machine
 from labhost.guests import groups, syscalls
 from labhost.guests.console import Console
 from labhost.guests.process import CRASHED, POWERED_OFF, TRIPLE_FAULT
@@ -30,8 +31,6 @@ FIRMWARE = (
 
 def why_not() -> str:
     """Return why this machine cannot have containers as guests; empty when it can."""
-    from shutil import which
-
     if not os.path.isdir("/proc/self/ns"):
         return "this is no Linux"
     if os.geteuid() != 0:
@@ -39,9 +38,9 @@ def why_not() -> str:
     with open("/proc/filesystems", encoding="ascii") as file:
         known = file.read().split()
     for kind in ("overlay", "cgroup2"):
-        if kind not in known and which("modprobe") is None:
+        if kind not in known and machine.find("modprobe") is None:
             return f"the kernel has no {kind}"
-    missing = [program for program in ("ip", "cp", "tar") if which(program) is None]
+    missing = [program for program in ("ip", "cp", "tar") if machine.find(program) is None]
     return f"there is no program {missing[0]}" if missing else ""
 
 

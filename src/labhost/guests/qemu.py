@@ -10,6 +10,7 @@ import _signal  # type: ignore[import-not-found]
 import _socket
 import os
 
+from labhost import machine
 from labhost.guests import qemu_probe, qemu_words, syscalls
 from labhost.guests.console import Console
 from labhost.guests.process import CRASHED, POWERED_OFF
@@ -29,11 +30,9 @@ _SIZES_EVERY = 1.0  # real seconds between looks whether a volume has another si
 
 def why_not() -> str:
     """Return why this machine cannot have QEMU machines as guests; empty when it can."""
-    from shutil import which
-
     if os.geteuid() != 0:
         return "this is not root"
-    if which(qemu_words.PROGRAM) is None:
+    if machine.find(qemu_words.PROGRAM) is None:
         return f"there is no program {qemu_words.PROGRAM}"
     missing = [path for path in (qemu_words.CODE, qemu_words.VARIABLES) if not os.path.exists(path)]
     return f"there is no {missing[0]}" if missing else ""
@@ -280,7 +279,7 @@ def _become(words: list[str], namespace: str, log: str, kept: tuple[int, ...]) -
             os.set_inheritable(number, True)
         if namespace:
             syscalls.join(namespace, syscalls.NEW_NETWORK)
-        os.execvp(words[0], words)
+        os.execvpe(words[0], words, machine.environment())
     except OSError as problem:
         os.write(2, f"{words[0]}: {problem.strerror or problem}\n".encode(errors="replace"))
     os._exit(127)

@@ -9,8 +9,8 @@ import os
 import select
 import subprocess
 import time
-from shutil import which
 
+from labhost import machine
 from labhost.guests.qemu_words import PROGRAM
 from labhost.templates import cache
 
@@ -30,7 +30,7 @@ def answer() -> tuple[bool, str]:
             return yes == "yes", why
     except (OSError, ValueError):
         pass
-    if which(PROGRAM) is None:
+    if machine.find(PROGRAM) is None:
         return False, f"there is no {PROGRAM}"
     if not _may():
         return False, "there is no /dev/kvm for us"
@@ -81,7 +81,10 @@ def _try(kernel: str) -> tuple[bool, str]:
         PROGRAM, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-m", "256", "-accel", "kvm",
         "-cpu", "host", "-serial", "stdio", "-kernel", kernel, "-append", "console=ttyS0 panic=-1",
     ]  # fmt: skip
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=machine.environment(),
+    )  # fmt: skip
     assert process.stdout is not None  # asked for
     heard = b""
     try:

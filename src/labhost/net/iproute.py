@@ -29,8 +29,12 @@ def run(*argv: str, said: str = "") -> str:
     """Run a program with this on its standard input and return what it printed. Raises NetworkError."""
     import subprocess
 
+    from labhost import machine
+
     try:
-        done = subprocess.run(argv, input=said.encode(), capture_output=True, timeout=30, check=False)
+        done = subprocess.run(
+            argv, input=said.encode(), capture_output=True, timeout=30, check=False, env=machine.environment()
+        )
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise NetworkError(f"{argv[0]}: {problem}") from None
     if done.returncode != 0:

@@ -9,9 +9,9 @@ import _signal  # type: ignore[import-not-found]
 import os
 import sys
 import time
-from shutil import copy, which
+from shutil import copy
 
-from labhost import processes
+from labhost import machine, processes
 from labhost.net import addresses, real_plan
 from labhost.net.links import all_links
 from labhost.zones import lifecycle
@@ -31,7 +31,7 @@ LOG = "/var/svc/log/network-service-dhcp:ipv4.log"
 
 def is_there() -> bool:
     """Tell whether this machine has the server."""
-    return which("dhcpd") is not None
+    return machine.find("dhcpd") is not None
 
 
 def mark(world: World) -> str:
@@ -81,7 +81,7 @@ def _has_address(state: dict[str, dict[str, dict[str, str]]], name: str) -> bool
 
 def _program(world: World) -> str:
     """Return the program; a copy where a profile of AppArmor would keep it out of the lab's folder."""
-    program = which("dhcpd") or "dhcpd"
+    program = machine.find("dhcpd") or "dhcpd"
     try:
         with open("/sys/module/apparmor/parameters/enabled", encoding="ascii") as file:
             enabled = file.read(1) == "Y"

@@ -8,8 +8,8 @@ place of the machine's. No guest gets out to the machine or beyond.
 from __future__ import annotations
 
 import os
-from shutil import which
 
+from labhost import machine
 from labhost.net import real_plan
 from labhost.net.iproute import NetworkError, ip, ip_try, run
 
@@ -32,7 +32,7 @@ def note(world: World, text: str) -> None:
 def filter_(world: World, wanted: Plan) -> None:
     """Let packets pass between the interfaces that forward, translated as the rules say."""
     os.makedirs(f"{world.path}/run", exist_ok=True)
-    if which("nft") is None:
+    if machine.find("nft") is None:
         note(world, "there is no nft: no address is translated, no packet forwarded")
         return
     script = _script(wanted)

@@ -10,6 +10,8 @@ import fcntl
 import os
 import subprocess
 
+from labhost import machine
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +124,9 @@ def names() -> list[str]:
 def remove(place: str) -> None:
     """Remove a file or a folder with all in it, but nothing that is mounted there."""
     if os.path.isdir(place) and not os.path.islink(place):
-        done = subprocess.run(["rm", "-rf", "--one-file-system", place], capture_output=True, check=False)
+        done = subprocess.run(
+            ["rm", "-rf", "--one-file-system", place], capture_output=True, check=False, env=machine.environment()
+        )
         if done.returncode != 0:
             raise TemplateError(f"{place} cannot be removed: {done.stderr.decode(errors='replace').strip()}")
     elif os.path.lexists(place):

@@ -6,8 +6,8 @@ import os
 import subprocess
 import time
 from collections import deque
-from shutil import which
 
+from labhost import machine
 from labhost.templates.cache import TemplateError
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ _ALONE = (
 
 def need(*programs: str) -> None:
     """Raise TemplateError when a program is not installed."""
-    missing = [program for program in programs if which(program, path=_path()) is None]
+    missing = [program for program in programs if machine.find(program) is None]
     if missing:
         raise TemplateError(f"there is no {', no '.join(missing)} on this machine: run tools/guests install")
 
@@ -40,7 +40,7 @@ def run(argv: list[str], say: Callable[[str], None], *, log: str = "", alone: bo
     try:
         process = subprocess.Popen(
             [*(_ALONE if alone else ()), *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", env={**os.environ, "PATH": _path(), "LC_ALL": "C"},
+            stderr=subprocess.STDOUT, text=True, errors="replace", env={**machine.environment(), "LC_ALL": "C"},
         )  # fmt: skip
     except FileNotFoundError as problem:
         raise TemplateError(f"there is no {problem.filename} on this machine: run tools/guests install") from None
@@ -65,8 +65,3 @@ def run(argv: list[str], say: Callable[[str], None], *, log: str = "", alone: bo
     if code != 0:
         words = "\n  ".join(each for each in last if each)
         raise TemplateError(f"{argv[0]} ended with {code}:\n  {words}" + (f"\n(all of it: {log})" if log else ""))
-
-
-def _path() -> str:
-    """Return where programs are, those for root too."""
-    return os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"

@@ -107,7 +107,12 @@ _ATTRIBUTES = ("--xattrs", "--xattrs-include=*", "--numeric-owner")
 def _run(*argv: str) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.posix_spawnp(argv[0], argv, os.environ)
+    from labhost import machine
+
+    program = machine.find(argv[0])
+    if program is None:
+        raise LayerError(f"there is no program {argv[0]}")
+    pid = os.posix_spawn(program, argv, os.environ)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if code != 0:
         raise LayerError(f"{argv[0]} ended with {code}")

@@ -384,7 +384,7 @@ def test_a_machine_that_does_not_start_says_why(
         program.chmod(0o755)
     host.installed("bare", host.attrs(ram="64M"))
     argv = [host.command("zoneadm"), "-z", "bare", "boot"]
-    subprocess.run(argv, env={"PATH": str(folder)}, check=True, timeout=60)
+    subprocess.run(argv, env={"PATH": str(folder), "ZONEWEAVER_LAB_PROGRAMS": str(folder)}, check=True, timeout=60)
     host.becomes("bare", "installed")
     assert host.status("bare") == status
     assert words in host.log("bare")

@@ -152,7 +152,8 @@ def test_a_second_builder_waits_for_the_first(template: Template, program: Progr
 
 def test_a_missing_program_is_named(template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the program nothing is begun, and the way to get it is told."""
-    monkeypatch.setattr("labhost.templates.work._path", lambda: str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("ZONEWEAVER_LAB_PROGRAMS", str(tmp_path))
     with pytest.raises(TemplateError, match=r"no mmdebstrap.*tools/guests install"):
         build(recipe.NAME, lambda _: None)
     assert not os.path.exists(template.workshop)

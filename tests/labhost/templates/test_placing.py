@@ -99,6 +99,16 @@ def test_a_template_with_a_root_is_the_layer_below(cache: Path, host: Host) -> N
     assert layers.base(layers.beside(str(volume(host, "rpool/web")))) == os.path.realpath(template.root)
 
 
+def test_a_clone_needs_nothing_in_its_path(cache: Path, host: Host) -> None:
+    """An agent knows only the folder of the host's commands; what they need of this machine they find themselves."""
+    template = Template("rooted")
+    os.makedirs(f"{template.root}/etc")
+    put(host.world, template)
+    argv = ["zfs", "clone", "rpool/templates/rooted@ready", "rpool/web"]
+    subprocess.run([host.command(argv[0]), *argv[1:]], env={"PATH": f"{host.world.path}/bin"}, check=True, timeout=60)
+    assert layers.base(layers.beside(str(volume(host, "rpool/web"))))
+
+
 @pytest.mark.skipif(which("qemu-img") is None, reason="there is no qemu-img")
 def test_a_qcow2_image_becomes_the_same_template(cache: Path, tmp_path: Path, image: Path) -> None:
     """What is packed in the image is unpacked; the file stays as it is."""
