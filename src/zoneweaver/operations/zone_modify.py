@@ -36,13 +36,15 @@ class ZoneModify:
         before = await configuration.read(ctx, zone)
         if before is None:
             raise NotFound("Zone not found", code="zone_not_found")
+        links.refuse_taken(zone, request.add_nics, ctx.files.read_all())
         record = await records.recall(ctx, zone)
+        records.refuse_changed(record, ctx.params.get("if_match"))
         wanted = _wanted(zone, request, before, ctx.params["defaults"], record.root_dataset if record else None)
         storage = volumes.Storage()
         if request.add_disks:
             storage = volumes.decide(wanted, await ctx.ask(zfs.survey(wanted.asked())))
             if not request.force:
-                volumes.refuse_in_use(zone, storage.attached, ctx.files.read_all())
+                volumes.refuse_in_use(zone, storage.attached, volumes.Users.of(ctx.files))
         modified(request, before, disks=storage.disks)
         return {
             "before": before.as_plain(),
@@ -133,7 +135,9 @@ def _remember(
         if record is None:
             return
         seen: dict[str, Any] = {"configuration": after.as_json()}
-        still = [name for name in record.attached if name in after.volumes]
+        # What lies below the zone's root stays noted, or a clean-up would take it for the zone's own from now on.
+        own = f"{record.root_dataset}/"
+        still = [name for name in record.attached if name in after.volumes or name.startswith(own)]
         seen["attached"] = tuple(dict.fromkeys([*still, *attached]))
         if request.tags is not None:
             seen["tags"] = request.tags
