@@ -41,16 +41,20 @@ def volume_mark(world: World, objset: int) -> str:
 
 
 def make_volume(world: World, objset: int, size: int) -> None:
-    """Make a volume's content, all zero."""
-    number = os.open(place(world, objset), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """Make a volume's content, all zero; OSError, and none is there, when this machine has no files of that size."""
+    where = place(world, objset)
+    number = os.open(where, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         os.ftruncate(number, size)
+    except OSError:
+        os.unlink(where)
+        raise
     finally:
         os.close(number)
 
 
 def resize_volume(world: World, objset: int, size: int) -> None:
-    """Give a volume another size; what lies beyond a smaller one is lost."""
+    """Give a volume another size; what lies beyond a smaller one is lost. OSError as for a new one."""
     os.truncate(place(world, objset), size)
 
 

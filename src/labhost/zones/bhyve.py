@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from labhost.zones.document import Config
 
 FIRMWARE = "/usr/share/bhyve/firmware"
+BOOTROM = "BHYVE_RELEASE_CSM"
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 BOOLEANS = {
     "acpi": "on", "debug.persist": "off", "memreserve": "off", "priv.debug": "off", "rng": "off", "uefivars": "on",
@@ -128,15 +129,18 @@ def plan(world: World, config: Config, zone_path: str) -> Plan:
     if bridge not in HOST_BRIDGES and not bridge.startswith("vendor="):
         raise HookError(f"Invalid hostbridge value {bridge}")
     made.set("pci.0.0.0.device", "hostbridge")
-    made.set("pci.0.0.0.model", bridge)
+    made.set("pci.0.0.0.model", "netapp" if bridge == "intel" else bridge)
     made.set(f"pci.0.{31 if windows else 1}.0.device", "lpc")
     console = config.attr("console", "/dev/zconsole") or "/dev/zconsole"
     made.set("lpc.com1.path", console)
     if console.startswith("socket,"):
         made.serial = console.partition(",")[2]
+    # The CSM boots what comes first on the bus.
+    uefi = "_CSM" not in (config.attr("bootrom") or BOOTROM)
+    slot = 7 if not uefi and config.attr("bootorder").startswith("bootdisk") else 3
     for number, _, path in numbered(config, "cdrom"):
-        made.set(f"pci.0.3.{number}.device", "ahci-cd")
-        made.set(f"pci.0.3.{number}.path", path)
+        made.set(f"pci.0.{slot}.{number}.device", "ahci-cd")
+        made.set(f"pci.0.{slot}.{number}.path", path)
         if not any(fs.get("dir") == path for fs in config.of("fs")):
             _missing(made, path)
     _disks(world, made, config)
@@ -213,7 +217,7 @@ def _processor(made: Plan, config: Config) -> None:
 
 
 def _firmware(world: World, made: Plan, config: Config) -> None:
-    wanted = config.attr("bootrom", "BHYVE_RELEASE_CSM") or "BHYVE_RELEASE_CSM"
+    wanted = config.attr("bootrom") or BOOTROM
     name = OLD_FIRMWARE.get(wanted, wanted)
     path = name if name.startswith("/") else f"{FIRMWARE}/{name}"
     for candidate in (path, f"{path}.fd"):
