@@ -54,7 +54,7 @@ def consistent(host: Host) -> None:
     """Insist that what the areas of the state, the index and the files say of each other is true."""
     world = host.world
     for place in (host.file("/").parent / "state").glob("*"):
-        assert place.suffix in (".json", ".lock"), place
+        assert place.suffix in (".json", ".lock", ".cache"), place
         if place.suffix == ".json":
             jsontext.loads(place.read_text(encoding="utf-8"))
     entries = index.entries(world)
@@ -175,6 +175,6 @@ def test_a_crowd_at_one_thing(host: Host, lines: Callable[[int], tuple[str, ...]
     """Whoever comes too late is told so; no command fails in its own way, and the world is whole."""
     host.world.configure(time_scale=0.001)
     host.installed("web")
-    said = at_once(host, [Script(lines(worker) * 2) for worker in range(WORKERS)])
+    said = at_once(host, [Script(lines(worker) * 6) for worker in range(WORKERS)])
     assert not [text for text in said if "Traceback" in text]
     consistent(host)
