@@ -5,6 +5,7 @@ zonecfg(8) has no lock of a zone, so that two sessions on one zone may undo each
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +28,9 @@ class Script:
     lines: tuple[str, ...]
 
     def start(self, host: Host) -> subprocess.Popen[str]:
-        text = "".join(f"{host.world.path}/bin/{line} || echo FAILED: '{line}'\n" for line in self.lines)
+        text = "".join(
+            f"{host.world.path}/bin/{line} || echo {shlex.quote(f'FAILED: {line}')}\n" for line in self.lines
+        )
         return subprocess.Popen(
             ["sh", "-c", text],
             stdin=subprocess.DEVNULL,
