@@ -21,7 +21,7 @@ SHORT = {
     "attach": "attach [-F] [-n <path>] [brand-specific options]",
     "boot": "boot [-- boot_arguments]",
     "clone": "clone [-m method] [-s <ZFS snapshot>] [brand-specific args] zonename",
-    "detach": "detach [-F] [-n]",
+    "detach": "detach [-n]",
     "halt": "halt",
     "help": "help",
     "install": "install [-x nodataset] [brand-specific args]",
@@ -176,7 +176,7 @@ def _act(world: World, zone: str, command: str, rest: list[str]) -> int:
 def _options(command: str, rest: list[str]) -> dict[str, str]:
     """Return the options of a subcommand; its operands joined under the empty key."""
     flags = {
-        "attach": "Fn", "clone": "ms", "detach": "Fn", "install": "x", "mark": "F", "shutdown": "r", "uninstall": "F",
+        "attach": "Fn", "clone": "ms", "detach": "n", "install": "x", "mark": "F", "shutdown": "r", "uninstall": "F",
     }.get(command, "")  # fmt: skip
     valued = {"attach": "n", "clone": "ms", "install": "x"}.get(command, "")
     found: dict[str, str] = {}
@@ -388,10 +388,7 @@ def _mark(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
 def _rehearse(world: World, zone: str, command: str, options: dict[str, str]) -> int:
     """Do `attach -n` or `detach -n`: say what would be, whatever the zone's state."""
     if "F" in options:
-        and_force = "-F and -n flags are mutually exclusive"
-        raise Refused(
-            _about(zone, and_force if command == "attach" else "-F option is incompatible with -n and -? options")
-        )
+        raise Refused(_about(zone, "-F and -n flags are mutually exclusive"))
     if command == "detach":
         sys.stdout.write(configurations.text_at(configurations.place(world, zone)))
     return 0
@@ -411,12 +408,11 @@ def _attach(world: World, zone: str, _now: str, _options: dict[str, str]) -> int
     return 0
 
 
-def _detach(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
+def _detach(world: World, zone: str, _now: str, _options: dict[str, str]) -> int:
     entry = index.entry(world, zone)
     path = entry.path if entry is not None else ""
-    if "F" not in options:
-        text = configurations.text_at(configurations.place(world, zone))
-        configurations.replace(world.host(f"{path}/SUNWdetached.xml"), text)
+    text = configurations.text_at(configurations.place(world, zone))
+    configurations.replace(world.host(f"{path}/SUNWdetached.xml"), text)
     index.set_state(world, zone, "configured", "")
     return 0
 
@@ -441,12 +437,14 @@ def _move(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
     target = options[""]
     if not target.startswith("/"):
         raise Refused(_about(zone, f"{target} is not an absolute path."))
+    if os.path.normpath(target) != target:
+        raise Refused(f"zoneadm: {target}: {STRINGS['resolved']}")
     there = world.host(target)
     if os.path.lexists(there):
         if not os.path.isdir(there) or os.path.islink(there):
             raise Refused(_about(zone, "zonepath must be a directory"))
         if os.listdir(there):
-            raise Refused(_about(zone, f"could not move zone to {target}: directory not empty"))
+            raise Refused(f"could not move zone to {target}: directory not empty")
         os.rmdir(there)
     from labhost.zones.install import move
 

@@ -97,7 +97,7 @@ def numbered(config: Config, kind: str) -> list[tuple[int, str, str]]:
             free.append((name, value))
             continue
         digits = name[len(kind) :]
-        if not name.startswith(kind) or not digits.isdigit():
+        if not name.startswith(kind) or not digits.isdecimal():
             continue
         number = int(digits)
         if number > most:
@@ -148,7 +148,7 @@ def plan(world: World, config: Config, zone_path: str) -> Plan:
     _vga(world, made, config)
     for resource in config.of("attr"):
         name = resource.get("name")
-        if name.startswith("ppt") and name[3:].isdigit() and resource.get("value") not in FALSE:
+        if name.startswith("ppt") and name[3:].isdecimal() and resource.get("value") not in FALSE:
             made.set(f"pci.0.9.{int(name[3:]) % 8}.device", "passthru")
             if not _given(config, f"/dev/{name}"):
                 _missing(made, f"/dev/{name}")
@@ -192,7 +192,7 @@ def _processor(made: Plan, config: Config) -> None:
         key, equals, value = part.partition("=")
         if not equals:
             key, value = "cpus", key
-        if not value.isdigit() or int(value) < 1 or key not in ("cpus", *facts):
+        if not value.isdecimal() or int(value) < 1 or key not in ("cpus", *facts):
             good = False
         elif key == "cpus":
             total = int(value)
@@ -209,7 +209,7 @@ def _processor(made: Plan, config: Config) -> None:
     made.set("cpus", total or vcpus)
     ram = config.attr("ram", "1G") or "1G"
     number = ram[:-1] if ram[-1:].upper() in ("K", "M", "G", "T") else ram
-    if not number.isdigit() or int(number) == 0:
+    if not number.isdecimal() or int(number) == 0:
         made.dies(USAGE_STATUS, f"invalid memsize '{ram}'")
     made.set("memory.size", ram)
     if boolean(config, "memreserve"):

@@ -124,7 +124,47 @@ words = st.one_of(
     ]),
     text,
 )  # fmt: skip
-odd = st.text("0123456789²٣-+.,/:%KMG ax_=()[]é", max_size=8) | text
+odd = (
+    st.sampled_from(
+        [
+            "²",
+            "٣",
+            "-1",
+            "+1",
+            "",
+            "0",
+            "9" * 21,
+            "1e5",
+            "0x1",
+            "1_0",
+            "1.",
+            ".5",
+            "/",
+            "//",
+            "/../x",
+            "/a:b",
+            "/a\x0bb",
+            "/a\u2028",
+            "a-1",
+            "1-",
+            "-",
+            "fd00::1/999",
+            "::/1",
+            "10.0.0.1/²",
+            "/24",
+            "a0",
+            "a²",
+            "x" * 300,
+            "yes",
+            "\r",
+            "&amp;",
+            "<",
+            "é",
+        ]
+    )
+    | st.text("0123456789²٣-+.,/:%KMG ax_=()[]é", max_size=8)
+    | text
+)
 places = [(kind, name) for kind, names in schema.RESOURCES.items() for name in names]
 attempts = st.one_of(
     st.builds(

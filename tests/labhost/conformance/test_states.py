@@ -60,7 +60,6 @@ TABLE = {
     "attach -F":       (INSTALLED,  BROKEN,     THERE,      ACTIVE,   ACTIVE,    ACTIVE,    ACTIVE,    ACTIVE),
     "attach -n any":   (SAME,       SAME,       SAME,       SAME,     SAME,      SAME,      SAME,      SAME),
     "detach":          (EARLY,      EARLY,      CONFIGURED, ACTIVE,   ACTIVE,    ACTIVE,    ACTIVE,    ACTIVE),
-    "detach -F":       (EARLY,      EARLY,      CONFIGURED, ACTIVE,   ACTIVE,    ACTIVE,    ACTIVE,    ACTIVE),
     "detach -n":       (SAME,       SAME,       SAME,       SAME,     SAME,      SAME,      SAME,      SAME),
     "move /rpool/zones/{z}-moved":
                        (EARLY,      EARLY,      SAME,       ACTIVE,   ACTIVE,    ACTIVE,    ACTIVE,    ACTIVE),

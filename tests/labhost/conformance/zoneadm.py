@@ -140,7 +140,7 @@ $ state z{n}
 $ installed z{n}
 $ mkdir /rpool/zones/full{n}/x 755
 $ zoneadm -z z{n} move /rpool/zones/full{n}
-! zoneadm: zone 'z{n}': could not move zone to /rpool/zones/full{n}: directory not empty
+! could not move zone to /rpool/zones/full{n}: directory not empty
 = 1
 $ mkdir /rpool/zones/empty{n} 755
 $ zoneadm -z z{n} move /rpool/zones/empty{n}
@@ -193,6 +193,21 @@ $ zoneadm -z z{n} install
 = 1
 $ state z{n}
 > configured
+"""),
+        tried("a zonepath has no dots in it; slashes too many are left out", """
+$ zonecfg -z z{n} 'create -t bhyve; set zonepath=/rpool/zones/../zones/z{n}'
+$ zoneadm -z z{n} install
+! zoneadm: /rpool/zones/../zones/z{n}: Resolved path mismatch
+! could not verify zonepath /rpool/zones/../zones/z{n} because of the above errors.
+! zoneadm: zone z{n} failed to verify
+= 1
+$ zonecfg -z z{n} 'set zonepath=//rpool/zones//z{n}/; info zonepath'
+> zonepath: /rpool/zones/z{n}
+$ zoneadm -z z{n} install
+> A ZFS file system has been created for this zone.
+$ zoneadm -z z{n} move /rpool/zones/./y{n}
+! zoneadm: /rpool/zones/./y{n}: Resolved path mismatch
+= 1
 """),
         tried("zonepaths do not overlap", """
 $ installed z{n}
