@@ -72,6 +72,7 @@ $ zoneadm -z z{n} boot
 $ grep banana /rpool/zones/z{n}/root/tmp/init.log
 > no file
 """),
+        untried("a bad word of `extra` may look like a good dump", "bhyve's words are not parsed here, and do no harm"),
         untried("init restarts bhyve in place, in its own contract", "contracts do not exist here; the effect is in 4.5"),
     )),
     Section("4.2", "the brand: attributes", BRAND, (
@@ -103,6 +104,19 @@ $ grep virtio-rnd /rpool/zones/z{{n}}/root/etc/bhyve.cfg
         tried("the same of further words", refused("extra16 slot out of range", extra16="-x")),
         tried("leading zeros do not make another number", refused(
             "disk0 appears more than once in configuration", disk0="rpool/x", disk00="rpool/y")),
+        tried("there are no more than eight CDs", """
+$ put /iso/a{n}.iso x
+$ installed z{n} 'add attr; set name=cdrom; set type=string; set value=/x; end;
+  add attr; set name=cdrom0; set type=string; set value=/x; end; add attr; set name=cdrom1; set type=string; set value=/x; end;
+  add attr; set name=cdrom2; set type=string; set value=/x; end; add attr; set name=cdrom3; set type=string; set value=/x; end;
+  add attr; set name=cdrom4; set type=string; set value=/x; end; add attr; set name=cdrom5; set type=string; set value=/x; end;
+  add attr; set name=cdrom6; set type=string; set value=/x; end; add attr; set name=cdrom7; set type=string; set value=/x; end'
+$ zoneadm -z z{n} boot
+! cdrom: no more available slots
+! zoneadm: zone 'z{n}': call to zoneadmd failed
+= 1
+"""),
+        tried("a device that is passed through must be the zone's", dies(4, "/dev/ppt0", ppt0="on")),
         tried("a disk without a number takes the lowest that is free", """
 $ zfs create -s -V 1G rpool/a{n}
 $ zfs create -s -V 1G rpool/b{n}
@@ -194,6 +208,7 @@ $ grep '^pci.0.6.0.' /rpool/zones/z{n}/root/etc/bhyve.cfg
           for words, path in (("on", "/tmp/vm.vnc"), ("wait", "/tmp/vm.vnc"), ("unix=/tmp/a.vnc", "/tmp/a.vnc"),
                               ("unix=/tmp/b.vnc,w=800,h=600,wait", "/tmp/b.vnc"))),
         tried("the screen's password is in bhyve.cfg", boots("pci.0.30.0.password=secret", vnc="on,password=secret")),
+        tried("vga may be io", boots("pci.0.30.0.vga=io", vnc="on", vga="io")),
         tried("vga is off, on or io", refused("Invalid value perhaps for vga", vga="perhaps")),
         tried("a tablet comes with the screen alone", """
 $ booted z{n} 'add attr; set name=vnc; set type=string; set value=on; end'
@@ -261,6 +276,17 @@ $ grep vnic= /rpool/zones/z{n}/root/etc/bhyve.cfg
 > pci.0.6.0.vnic=a{n}x1
 > pci.0.6.1.vnic=a{n}x2
 """),
+        tried("cards from the eighth on are at 12", """
+$ installed z{n} 'add net; set physical=b{n}x0; set global-nic=igb0; end; add net; set physical=b{n}x1; set global-nic=igb0;
+  end; add net; set physical=b{n}x2; set global-nic=igb0; end; add net; set physical=b{n}x3; set global-nic=igb0; end;
+  add net; set physical=b{n}x4; set global-nic=igb0; end; add net; set physical=b{n}x5; set global-nic=igb0; end;
+  add net; set physical=b{n}x6; set global-nic=igb0; end; add net; set physical=b{n}x7; set global-nic=igb0; end;
+  add net; set physical=b{n}x8; set global-nic=igb0; end'
+$ zoneadm -z z{n} boot
+$ grep 'vnic=b{n}x[78]' /rpool/zones/z{n}/root/etc/bhyve.cfg
+> pci.0.6.7.vnic=b{n}x7
+> pci.0.12.0.vnic=b{n}x8
+"""),
         tried("a CD moves to 7 for CSM when the boot disk comes first", """
 $ put /iso/a{n}.iso x
 $ booted z{n} 'add fs; set dir=/iso/a{n}.iso; set special=/iso/a{n}.iso; set type=lofs; add options ro; end;
@@ -309,6 +335,7 @@ $ cat /rpool/zones/z{n}/lastexited
 > ….… -1
 """),
         tried("an error of bhyve is recorded with its status", dies(4, "none", bootdisk="rpool/none")),
+        untried("a triple fault halts the zone", "the scripted guests have none, and a real one is not to be relied on"),
         proved("a guest's own power-off and reboot",
                "guests/test_personalities: what_a_guest_wrote_outlives_its_boot"),
     )),
@@ -348,6 +375,7 @@ $ zoneadm -z z{n} boot
         proved("halt deletes as configured then: editing a running zone leaks or loses VNICs",
                "zones/test_brand: a_net_removed_while_running_leaks_its_vnic "
                "a_premade_vnic_is_taken_as_it_is_and_deleted_if_global_nic_is_added"),
+        untried("two nets of one VNIC make bhyve attach it twice", "nobody is to do so"),
         untried("the zone's own firewall files", "packets of zones are not filtered on a lab host"),
     )),
     Section("4.8", "the brand: cloud-init", BRAND, (

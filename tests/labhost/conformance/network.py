@@ -196,6 +196,17 @@ $ dladm show-etherstub -p -o link stub{n}
 $ dladm show-link -P -p -o link stab{n}
 > stab{n}
 """),
+        tried("properties may be given at once", """
+$ dladm create-vnic -l igb0 -p mtu=1400,priority=low web{n}
+$ dladm show-linkprop -c -o property,value -p mtu,priority web{n}
+> mtu:1400
+> priority:low
+$ dladm create-vnic -l igb0 -p mtu=9000 web{n}x1
+! dladm: vnic creation over igb0 failed: MTU check failed, MTU outside of device's supported range
+= 1
+"""),
+        proved("VLANs name themselves, bridges have members, aggregations ports",
+               "net/test_dladm: a_vlan_names_itself a_bridge_has_members an_aggregation_needs_a_free_link"),
         proved("temporary links are not in the persistent list",
                "net/test_dladm: temporary_links_are_not_in_the_persistent_list"),
         proved("without privilege it is denied", "net/test_dladm: an_unprivileged_caller_is_denied"),
@@ -208,6 +219,12 @@ $ ipadm show-addr -p -o ADDROBJ,TYPE,STATE,CURRENT,PERSISTENT,ADDR web{n}/v4
 > web{n}/v4:static:ok:U----:U--:10.9.20.1/24
 $ ipadm show-if -p -o IFNAME,CLASS,STATE,PERSISTENT web{n}
 > web{n}:IP:ok:-46
+"""),
+        tried("the parsable form needs its fields", """
+$ ipadm show-addr -p
+! ipadm: -p requires -o
+> …
+= 1
 """),
         tried("temporary, DHCP and stateless addresses are made", """
 $ dladm create-vnic -l igb0 web{n}

@@ -12,6 +12,7 @@ PROFILES = {
     "zfs": ("ZFS File System Management", "zfs create rpool/d{n}"),
     "zpool": ("ZFS Storage Management", "zpool create p{n} /var/tmp/disk"),
     "dladm": ("Network Management", "dladm create-etherstub stub{n}"),
+    "ipadm": ("Network Management", "ipadm set-ifprop -p forwarding=on -m ipv4 igb0"),
     "routeadm": ("Network Management", "routeadm -u"),
 }
 
@@ -23,6 +24,7 @@ $ installed z{{n}}
 $ disk /var/tmp/disk
 $ profiles 1000 'Maintenance'
 $ pfexec {line}
+> …
 ! …
 = 1
 $ profiles 1000 '{name}'
@@ -34,6 +36,19 @@ $ profiles
 SECTIONS = (
     Section("9", "privileges", f"{RIGHTS}; illumos usr/src/cmd/pfexec", (
         *(profile(command, name, line) for command, (name, line) in PROFILES.items()),
+        tried("zlogin is in Zone Management", """
+$ installed z{n}
+$ profiles 1000 'Maintenance'
+$ pfexec zlogin -C z{n}
+! zlogin: You lack sufficient privilege to run this command (all privs required)
+= 1
+$ profiles 1000 'Zone Management'
+$ pfexec zlogin -C z{n}
+! zlogin: failed to get user terminal settings: …
+! …
+= 1
+$ profiles
+"""),
         tried("Zone Management is not enough for zonecfg", """
 $ configured z{n}
 $ profiles 1000 'Zone Management'

@@ -126,6 +126,7 @@ $ zfs rename rpool/d{n} none{n}/x
 ! cannot rename 'rpool/d{n}': datasets must be within same pool
 = 1
 """),
+        proved("a clone stays in its pool", "zfs/test_pools: a_second_pool_of_a_file"),
         proved("the refusals of recv", "zfs/test_streams: a_target_that_is_there_needs_force an_increment_needs_its_base"),
         proved("a recursive snapshot that cannot be taken as a whole is not taken",
                "zfs/test_lineage: snapshots_of_one_command_are_taken_together_or_not_at_all"),
@@ -255,6 +256,13 @@ $ zfs set mine=1 rpool/d{n}
 ! cannot set property for 'rpool/d{n}': invalid property 'mine'
 = 1
 """),
+        tried("user properties have less than 8 KiB", f"""
+$ zfs create rpool/d{{n}}
+$ zfs set mine:a={"x" * 8191} rpool/d{{n}}
+$ zfs set mine:a={"x" * 8192} rpool/d{{n}}
+! cannot set property for 'rpool/d{{n}}': …
+= 1
+"""),
         proved("send and recv, their estimate, and that both ends count",
                "zfs/test_streams: a_volume_travels_with_its_content an_estimate_for_programs "
                "all_snapshots_between_travel_together a_whole_tree_travels_as_one "
@@ -350,6 +358,7 @@ $ zfs create -o mine:a=1 rpool/d{n}
 $ zfs get -H -o property,value -s local all rpool/d{n}
 > mine:a\t1
 """),
+        untried("a source may be temporary", "nothing is mounted with options on a lab host"),
         tried("received is a column of its own", """
 $ zfs create -o mine:a=1 rpool/d{n}
 $ zfs get -H -o name,property,value,received,source mine:a rpool/d{n}

@@ -253,6 +253,7 @@ $ zoneadm -z z{n} install -x something
 $ state z{n}
 > configured
 """),
+        untried("exit codes 253 and 254 of the brand's programs", "the brand's programs are no programs here, and never say so"),
         tried("the disks are neither made nor looked at", """
 $ installed z{n} 'add device; set match=/dev/zvol/rdsk/rpool/none; end;
   add attr; set name=bootdisk; set type=string; set value=rpool/none; end'

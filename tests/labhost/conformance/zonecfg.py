@@ -191,6 +191,8 @@ $ zonecfg -z z{n} 'remove net physical=web{n} global-nic=igb0 vlan-id=3'
 """),
         proved("only the capped and dedicated resources are selected without a pair",
                "zones/test_files: capped_resources_are_selected_without_a_pair"),
+        proved("cancel and revert forget, commit saves, exit ends",
+               "zones/test_dialogue: revert_and_cancel_forget exit_ends_the_run"),
         tried("every resource can be added with its properties", """
 $ configured z{n}
 $ zonecfg -z z{n} 'add attr; set name=a; set type=string; set value=b; end;
@@ -737,6 +739,19 @@ $ cat /etc/zones/z{n}.xml
 >     <net-attr name="netif" value="e1000"/>
 >   </network>
 > </zone>
+"""),
+        tried("each other kind has its element", """
+$ configured z{n} 'add attr; set name=a; set type=string; set value="<&>"; end; add dataset; set name=rpool/x; end;
+  add dedicated-cpu; set ncpus=1-2; set importance=3; end; add admin; set user=joe; set auths=login; end;
+  add security-flags; set lower=none; set default=aslr; set upper=all; end; add device; set match=/dev/a; end'
+$ grep '^  ' /etc/zones/z{n}.xml
+> …
+>   <attr name="a" type="string" value="&lt;&amp;&gt;"/>
+>   <dataset name="rpool/x"/>
+>   <pset ncpu_min="1" ncpu_max="2" importance="3"/>
+>   <admin user="joe" auths="login"/>
+>   <security-flags default="aslr" lower="none" upper="all"/>
+>   <device match="/dev/a"/>
 """),
         proved("a document of another writer is read, with mcap and tmp_pool",
                "zones/test_lexer: a_document_of_another_writer_is_read"),
