@@ -1,7 +1,7 @@
 """The state machine of zoneadm(8), every subcommand in every state.
 
-Source: illumos-omnios `usr/src/cmd/zoneadm/zoneadm.c` (`sanity_check` and the functions of the subcommands) and
-`usr/src/cmd/zoneadmd/zoneadmd.c` (`server`). `mount`, `unmount`, `apply` and `sysboot` are private to upgrades and to
+Source: zoneadm(8); `sanity_check` and the functions of the subcommands in `usr/src/cmd/zoneadm/zoneadm.c`, `server` in
+`usr/src/cmd/zoneadmd/zoneadmd.c`, both of the illumos family, of no particular release. `mount`, `unmount`, `apply` and `sysboot` are private to upgrades and to
 the zones service, and the lab host has none of them: a zone is brought to `mounted` by hand here. `shutting_down` and
 `down` are passing states: what holds the zone in them is a process that a case ends when the command waits for it.
 """
