@@ -8,7 +8,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 WORKERS ?= 2
 
-.PHONY: help env run check test lint format bench soak docs requirements clean
+.PHONY: help env run guests check test lint format bench soak docs requirements clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -17,6 +17,7 @@ env: ## make the environment in .venv, when it is not there or out of date
 	@tools/environment "$(PYTHON)"
 
 run: env ## run the lab host and the agent on it; ZONEWEAVER_HOME (./var) keeps everything
+	@tools/guests offer
 	@exec $(BIN)/zoneweaver lab run
 
 lint: env ## style, types, and which room may import which
@@ -32,8 +33,13 @@ format: env ## put the source into form
 check: lint ## lint and the quick tests
 	$(PYTEST) -n $(WORKERS) -m "not slow"
 
-test: check ## everything: check, then the slow tests, with PostgreSQL
+guests: env ## the programs and the template of real guests (as root): without them their tests are skipped
+	tools/guests install
+	$(BIN)/python -m labhost template build debian-12
+
+test: check ## everything: check, then the slow tests, with PostgreSQL and real guests where they can be had
 	tools/postgres install
+	-@$(MAKE) --no-print-directory guests
 	$(PYTEST) -n $(WORKERS) -m slow
 
 bench: env ## measure

@@ -23,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (WorldError, ValueError) as problem:
         print(f"labhost: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,6 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     action("examples", "make the images and datasets that the examples name", _examples)
     action("faults", "show the faults on order", _faults)
     action("clear", "take back all faults on order", _clear)
+    guest = actions.add_parser("guest", help="say which guests zones can have here", description=_guest.__doc__)
+    guest.add_argument("kind", nargs="?", default="", help="the kind that is wanted; without it the best")
+    guest.set_defaults(do=_guest)
+    _templates(actions.add_parser("template", help="make templates, and put them into hosts"))
     fault = action("fault", "order a fault", _fault)
     fault.add_argument("act", choices=faults.ACTS)
     fault.add_argument("command", help='the command that it strikes, "*" for any')
@@ -57,6 +63,27 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument("--seconds", type=float, default=0, help="how long it is slow, or outlives its caller")
     fault.add_argument("--always", action="store_true", help="strike every one from the nth on")
     return parser
+
+
+def _templates(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="build a template from its packages, unless it is there")
+    build.add_argument("name", help="debian-12")
+    build.add_argument("--anew", action="store_true", help="build it again; no guest may be running that began as it")
+    build.set_defaults(do=_template_build)
+    importing = actions.add_parser("import", help="make a template of a disk image, raw or qcow2")
+    importing.add_argument("name", help="what it is called from now on")
+    importing.add_argument("file", help="the image; it stays as it is")
+    importing.set_defaults(do=_template_import)
+    put = actions.add_parser("put", help="put templates into a host, as rpool/templates/NAME@ready")
+    put.add_argument("dir", metavar="DIR", help="the folder of the host")
+    put.add_argument("names", nargs="+", metavar="NAME", help="templates")
+    put.set_defaults(do=_template_put)
+    listing = actions.add_parser("list", help="show the templates there are")
+    listing.set_defaults(do=_template_list)
+    removing = actions.add_parser("remove", help="remove a template; hosts that have it as a disk keep it")
+    removing.add_argument("name", help="its name")
+    removing.set_defaults(do=_template_remove)
 
 
 def _settings(words: list[str]) -> dict[str, object]:
@@ -113,6 +140,68 @@ def _examples(given: argparse.Namespace) -> int:
     for line in make(World(given.dir)):
         print(line)
     return 0
+
+
+def _guest(given: argparse.Namespace) -> int:
+    """Print the kind of guests that zones get on this machine, a tab, and why."""
+    from labhost.guests.choice import choose
+
+    kind, why = choose(given.kind)
+    print(f"{kind}\t{' '.join(why.split())}")
+    return 0
+
+
+def _template_build(given: argparse.Namespace) -> int:
+    from labhost.templates.building import build
+
+    build(given.name, _saying(given.name), anew=given.anew)
+    return 0
+
+
+def _template_import(given: argparse.Namespace) -> int:
+    from labhost.templates.importing import import_
+
+    import_(given.name, given.file, _saying(given.name))
+    return 0
+
+
+def _template_put(given: argparse.Namespace) -> int:
+    from labhost.templates.cache import Template
+    from labhost.templates.placing import dataset, put
+
+    world = World(given.dir)
+    for name in given.names:
+        made = put(world, Template(name))
+        print(f"{dataset(name)}@ready: {'made' if made else 'is there'}")
+    return 0
+
+
+def _template_list(_given: argparse.Namespace) -> int:
+    from labhost.templates import cache
+
+    for name in cache.names():
+        template = cache.Template(name)
+        parts = [part for part, there in (("root", template.has_root), ("disk", template.has_disk)) if there]
+        print(f"{name}\t{' and '.join(parts) or 'nothing'}\t{template.top}")
+    return 0
+
+
+def _template_remove(given: argparse.Namespace) -> int:
+    from labhost.templates.cache import Lock, Template
+
+    template = Template(given.name)
+    with Lock(template, _saying(given.name)):
+        if not template.has_root and not template.has_disk:
+            raise ValueError(f"there is no template {given.name}")
+        template.forget()
+    return 0
+
+
+def _saying(name: str) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        print(f"{name}: {text}", flush=True)
+
+    return say
 
 
 def _fault(given: argparse.Namespace) -> int:

@@ -35,7 +35,20 @@ def end(world: World) -> list[int]:
         if state.get("zones"):
             state["zones"] = {}
             world.write("zones", state)
+    ended.update(_end_real(world))
     return sorted(ended)
+
+
+def _end_real(world: World) -> list[int]:
+    """End what belongs to guests that are real: what is in their groups, the lab's networks."""
+    from labhost.net import real
+
+    if os.geteuid() != 0 or not (real.is_wanted(world) or os.path.exists(real.place(world))):
+        return []
+    from labhost.guests import groups
+
+    real.unrealise(world)
+    return groups.sweep(world)
 
 
 def running(world: World) -> list[int]:

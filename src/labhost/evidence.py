@@ -8,7 +8,7 @@ import stat
 from hashlib import blake2b
 
 from labhost import jsontext
-from labhost.zfs import contents
+from labhost.zfs import contents, layers
 from labhost.zfs.datasets import Datasets
 
 TYPE_CHECKING = False
@@ -99,7 +99,7 @@ def _content(world: World, objset: int) -> str:
     place = contents.place(world, objset)
     if os.path.isdir(place):
         return contents.folder_mark(place)
-    return digest_of(place)
+    return digest_of(place) + layers.mark(place)
 
 
 def digest_of(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from labhost.guests import kinds
 from labhost.net import addresses
 from labhost.smf import methods, services
 from labhost.world import TEBIBYTE, World
@@ -100,4 +101,10 @@ def found(path: str, settings: dict[str, object]) -> World:
             datasets.create_filesystem("rpool/zones")
             world.write("zfs", state)
     _shims(path)
+    if kinds.are_real(world) and os.geteuid() == 0:
+        from labhost.net import real
+
+        real.sweep()
+        real.realise(world, anyhow=True)
+        methods.resume(world)
     return world

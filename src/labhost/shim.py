@@ -8,11 +8,16 @@ import sys
 import time
 
 from labhost import faults, journal
-from labhost.world import World
+from labhost.guests import kinds
+from labhost.world import World, WorldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+
+# The commands after which networks may have to be others.
+NETWORKING = frozenset(("dladm", "ipadm", "route", "routeadm", "svcadm", "ipf", "ipnat", "zoneadm"))
 
 
 class Terminated(BaseException):
@@ -39,7 +44,7 @@ def main(command: str, directory: str) -> NoReturn:
 
 def run(world: World, command: str, argv: list[str], started: float) -> int:
     """Run one command of the host, journalled and under the faults on order; return its exit code."""
-    if command == "pfexec" and argv and os.path.exists(f"{world.path}/bin/{os.path.basename(argv[0])}"):
+    if command == "pfexec" and argv and os.path.isfile(f"{world.path}/bin/{os.path.basename(argv[0])}"):
         # The profiles decide about privileges; what is started (and journalled) is the command itself.
         from labhost.commands import pfexec
 
@@ -51,6 +56,9 @@ def run(world: World, command: str, argv: list[str], started: float) -> int:
         code = _faulty(world, fault, command, argv, started) if fault else execute(world, command, argv)
     except Terminated as end:
         code = end.code
+    except WorldError as problem:
+        sys.stderr.write(f"{command}: {problem}\n")
+        code = 1
     except BrokenPipeError:
         code = 141
         _mute()
@@ -67,6 +75,10 @@ def execute(world: World, command: str, argv: list[str]) -> int:
         code = sys.modules[name].main(world, argv)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1 if end.code else 0
+    if command in NETWORKING and kinds.are_real(world):
+        from labhost.net import real
+
+        real.follow(world)
     _flush()
     return int(code or 0)
 

@@ -238,6 +238,7 @@ def running(folder: Path, **environ: str) -> Iterator[Agent]:
         "PYTHONPATH": str(SOURCE),
         "ZONEWEAVER_HOME": str(home),
         "ZONEWEAVER_SERVER__HTTPS_PORT": str(port),
+        "ZONEWEAVER_LAB_GUEST": "scripted",
         "ZONEWEAVER_ZONES__START_GRACE_SECONDS": "0.2",
         **environ,
     }

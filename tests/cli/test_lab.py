@@ -129,13 +129,20 @@ def test_a_fault_on_order_fails_a_create(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("wanted", "said"),
-    [("qemu", "Guests: scripted (qemu guests are not there yet"), ("", "Guests: scripted (")],
+    [
+        ("none", "Guests: none (zones run without a guest"),
+        ("qemu", "Guests: scripted (qemu guests cannot be had here, "),
+        ("container", "Guests: scripted (container guests cannot be had here, "),
+        ("", "Guests: scripted ("),
+    ],
 )
-def test_guests_that_are_not_there_yet_are_replaced(
+def test_guests_that_cannot_be_had_are_replaced(
     zw: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wanted: str, said: str
 ):
     """The first line says which guests the zones get and why, before anything else happens."""
     monkeypatch.setenv("ZONEWEAVER_LAB_GUEST", wanted)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("ZONEWEAVER_LAB_PROGRAMS", str(tmp_path))
     (tmp_path / "home").write_text("a file where the state folder would be")
     ran = zw("lab", "run")
     assert ran.status == 1

@@ -85,8 +85,8 @@ CHECKLIST: dict[str, dict[str, str]] = {
         "paths with colons": "zones/test_files: the_index_keeps_comments_and_quotes_paths",
     },
     "3 states": {
-        "boot of a running and halt of a halted zone exit 0": "zones/test_zoneadm: what_a_state_does_not_allow",
-        "who needs which state": "zones/test_zoneadm: what_a_state_does_not_allow unknown_zones_and_commands",
+        "boot of a running and halt of a halted zone exit 0": "conformance/test_states: each_command_in_each_state",
+        "who needs which state": "conformance/test_states: each_command_in_each_state the_global_zone_and_an_unknown_one; zones/test_zoneadm: unknown_zones_and_commands",
         "the way from ready to installed": "zones/test_zoneadm: ready_boot_and_halt",
         "detach, attach, move": "zones/test_zoneadm: detach_and_attach move_renames_the_dataset",
         "clone takes the zonepath only": (

@@ -319,7 +319,7 @@ def _vid(asked: Asked) -> int:
     if "v" not in asked:
         return 0
     text = asked.last["v"]
-    if not text.isdigit() or not 1 <= int(text) <= 4094:
+    if not text.isdecimal() or not 1 <= int(text) <= 4094:
         raise LinkError(f"invalid VLAN identifier '{text}'")
     return int(text)
 
@@ -389,7 +389,7 @@ def create_aggr(world: World, argv: list[str]) -> None:
     if not ports:
         raise Usage
     name = asked.operands[0]
-    store.create_aggr(world, f"aggr{name}" if name.isdigit() else name, ports, temporary="t" in asked, **facts)
+    store.create_aggr(world, f"aggr{name}" if name.isdecimal() else name, ports, temporary="t" in asked, **facts)
 
 
 def create_bridge(world: World, argv: list[str]) -> None:
@@ -399,7 +399,7 @@ def create_bridge(world: World, argv: list[str]) -> None:
     if protect not in {"stp", "trill"}:
         raise LinkError(f"invalid protection value '{protect}'")
     priority = asked.last.get("p", "32768")
-    if not priority.isdigit() or int(priority) > 65535:
+    if not priority.isdecimal() or int(priority) > 65535:
         raise LinkError(f"invalid priority value '{priority}'")
     store.create_bridge(world, asked.operands[0], asked.values("l"), protect, int(priority) & 0xF000)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -42,6 +43,8 @@ def main(world: World, argv: list[str]) -> int:  # noqa: ARG001 - every command 
         return 1
     sys.stdout.flush()
     try:
+        if not argv[0]:
+            raise FileNotFoundError(errno.ENOENT, "no name")
         os.execvp(argv[0], argv)
     except OSError as error:
         sys.stderr.write(f"pfexec: unable to execute {argv[0]}: {os.strerror(error.errno or 0)}\n")

@@ -142,7 +142,7 @@ def _assignment(text: str, props: dict[str, list[str]]) -> tuple[str, list[str]]
     value = value.strip("()").strip().strip('"')
     if kind == "boolean" and value not in {"true", "false", "0", "1"}:
         raise Wrong(f'"{value}" is not a boolean value.')
-    if kind in {"count", "integer"} and not value.lstrip("-").isdigit():
+    if kind in {"count", "integer"} and not value.lstrip("-").isdecimal():
         raise Wrong(f'"{value}" is not an integer.')
     return name, [kind, value]
 

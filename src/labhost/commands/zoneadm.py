@@ -26,7 +26,7 @@ SHORT = {
     "help": "help",
     "install": "install [-x nodataset] [brand-specific args]",
     "list": "list [-cinpv]",
-    "mark": "mark incomplete",
+    "mark": "mark [-F] state",
     "move": "move zonepath",
     "ready": "ready",
     "reboot": "reboot [-- boot_arguments]",
@@ -143,20 +143,22 @@ def _act(world: World, zone: str, command: str, rest: list[str]) -> int:
     found = states.state(world, zone)
     if found is None:
         raise Refused(f"zoneadm: {zone}: {STRINGS['no zone']}")
-    if world.setting("euid", 0) != 0 and command != "verify":
+    if world.setting("euid", 0) != 0:
         raise Refused(_about(zone, f"only a privileged user may {command} a zone."))
     if zone in world.setting("not_authorized", ()):
         raise Refused(_about(zone, f"User {world.setting('user', 'root')} is not authorized to {command} this zone."))
-    if zone == "global" and command != "verify":
+    if zone == "global":
         raise Refused(_about(zone, f"{command} operation is invalid for the global zone."))
     if command == "verify":
         if rest:
             raise _short(command)
-        _check_state(zone, command, found, force=False)
+        _check_state(zone, command, found)
         _verify(world, zone, "verify")
         return 0
     options = _options(command, rest)
-    _check_state(zone, command, found, force=bool(options.get("F")))
+    if command in ("attach", "detach") and "n" in options:
+        return _rehearse(world, zone, command, options)
+    _check_state(zone, command, found)
     if command == "shutdown" and states.alive((lifecycle.record(world, zone) or {}).get("shutting", -1)):
         raise _failed(zone, [f"zone '{zone}': shutdown already in progress"])
     from labhost.zones.locking import ZoneLock
@@ -166,16 +168,16 @@ def _act(world: World, zone: str, command: str, rest: list[str]) -> int:
         now = states.state(world, zone)
         if now is None:
             raise Refused(f"zoneadm: {zone}: {STRINGS['no zone']}")
-        _check_state(zone, command, now, force=bool(options.get("F")))
+        _check_state(zone, command, now)
         code: int = globals()[f"_{command}"](world, zone, now, options)
         return code
 
 
 def _options(command: str, rest: list[str]) -> dict[str, str]:
     """Return the options of a subcommand; its operands joined under the empty key."""
-    flags = {"attach": "Fn", "clone": "ms", "detach": "n", "shutdown": "r", "uninstall": "F", "install": "x"}.get(
-        command, ""
-    )
+    flags = {
+        "attach": "Fn", "clone": "ms", "detach": "n", "install": "x", "mark": "F", "shutdown": "r", "uninstall": "F",
+    }.get(command, "")  # fmt: skip
     valued = {"attach": "n", "clone": "ms", "install": "x"}.get(command, "")
     found: dict[str, str] = {}
     at = 0
@@ -204,10 +206,14 @@ def _options(command: str, rest: list[str]) -> dict[str, str]:
         raise _short(command)
     if "x" in found and found["x"] != "nodataset":
         raise _short(command)
+    if command == "mark" and found[""] not in (
+        ("configured", "incomplete", "installed") if "F" in found else ("incomplete",)
+    ):
+        raise _short(command)
     return found
 
 
-def _check_state(zone: str, command: str, found: str, *, force: bool) -> None:
+def _check_state(zone: str, command: str, found: str) -> None:
     """Refuse what the zone's state does not allow, as zoneadm itself does before asking zoneadmd."""
     active = states.at_least(found, "ready")
     if command in _NEEDS_RUNNING and not active:
@@ -219,11 +225,11 @@ def _check_state(zone: str, command: str, found: str, *, force: bool) -> None:
     if command in ("install", "clone", "attach"):
         if found == "installed":
             raise Refused(_about(zone, "is already installed."))
-        if found == "incomplete" and not (command == "attach" and force):
+        if found == "incomplete":
             raise Refused(_about(zone, "zone is incomplete; uninstall required."))
     if command == "verify" and found == "incomplete":
         raise Refused(_about(zone, "zone is incomplete; uninstall required."))
-    if command in ("detach", "mark", "move", "ready", "boot") and not states.at_least(found, "installed"):
+    if command in ("detach", "move", "ready", "boot") and not states.at_least(found, "installed"):
         raise Refused(_about(zone, f"must be installed before {command}."))
 
 
@@ -274,7 +280,7 @@ def _uninstall(world: World, zone: str, _now: str, options: dict[str, str]) -> i
         sys.stdout.write(f"Are you sure you want to uninstall zone {zone} (y/[n])? ")
         sys.stdout.flush()
         if not sys.stdin.readline().strip().lower().startswith("y"):
-            return 1
+            return 0
     from labhost.zones.install import mounted_below, uninstall
 
     entry = index.entry(world, zone)
@@ -291,14 +297,21 @@ def _failed(zone: str, lines: list[str]) -> Refused:
     return Refused(*lines, _about(zone, "call to zoneadmd failed"))
 
 
+def _invalid(zone: str, command: str, now: str) -> Refused:
+    """Say what zoneadmd says of a command that makes no sense in the zone's state."""
+    return _failed(zone, [f"zone '{zone}': {command} operation is invalid for zones in state '{now}'"])
+
+
 def _ready(world: World, zone: str, now: str, _options: dict[str, str]) -> int:
-    if now == "ready":
-        return _say(f"zone '{zone}': zone is already ready", 0)
-    if now != "installed":
-        raise _failed(zone, [f"zone '{zone}': ready operation is invalid for zones in state '{now}'"])
-    from labhost.zones.boot import BootFailed, ready
+    from labhost.zones.boot import BootFailed, halt, ready
 
     _verify(world, zone, "boot")
+    if now == "ready":
+        return _say(f"zone '{zone}': zone is already ready", 0)
+    if now == "mounted":
+        raise _invalid(zone, "ready", now)
+    # What runs is stopped first.
+    halt(world, zone)
     try:
         ready(world, zone)
     except BootFailed as problem:
@@ -314,11 +327,13 @@ def _id(world: World, zone: str) -> int:
 
 
 def _boot(world: World, zone: str, now: str, _options: dict[str, str]) -> int:
-    if now not in ("installed", "ready"):
-        return _say(f"zone '{zone}': zone is already booted", 0)
     from labhost.zones.boot import BootFailed, boot
 
     _verify(world, zone, "boot")
+    if now == "mounted":
+        raise _invalid(zone, "boot", now)
+    if now not in ("installed", "ready"):
+        return _say(f"zone '{zone}': zone is already booted", 0)
     try:
         boot(world, zone)
     except BootFailed as problem:
@@ -329,8 +344,8 @@ def _boot(world: World, zone: str, now: str, _options: dict[str, str]) -> int:
 def _halt(world: World, zone: str, now: str, _options: dict[str, str]) -> int:
     if now == "installed":
         return _say(f"zone '{zone}': zone is already halted", 0)
-    if not states.at_least(now, "ready"):
-        raise _failed(zone, [f"zone '{zone}': halt operation is invalid for zones in state '{now}'"])
+    if not states.at_least(now, "ready") or now == "mounted":
+        raise _invalid(zone, "halt", now)
     from labhost.zones.boot import halt
 
     halt(world, zone)
@@ -340,8 +355,8 @@ def _halt(world: World, zone: str, now: str, _options: dict[str, str]) -> int:
 def _shutdown(world: World, zone: str, now: str, options: dict[str, str]) -> int:
     from labhost.zones.boot import SHUTDOWN_LIMIT, ask
 
-    if now != "running":
-        raise _failed(zone, [f"zone '{zone}': shutdown operation is invalid for zones in state '{now}'"])
+    if now in ("ready", "mounted"):
+        raise _invalid(zone, "shutdown", now)
     zoneid = _id(world, zone)
     lifecycle.change(world, zone, zoneid, shutting=os.getpid())
     if not ask(world, zone, zoneid, SHUTDOWN_LIMIT):
@@ -352,40 +367,51 @@ def _shutdown(world: World, zone: str, now: str, options: dict[str, str]) -> int
     return 0
 
 
-def _reboot(world: World, zone: str, _now: str, _options: dict[str, str]) -> int:
+def _reboot(world: World, zone: str, now: str, _options: dict[str, str]) -> int:
     from labhost.zones.boot import halt
 
     _verify(world, zone, "boot")
+    if now in ("ready", "mounted"):
+        raise _invalid(zone, "reboot", now)
     halt(world, zone, notice=lifecycle.REBOOTING)
     return _boot(world, zone, "installed", {})
 
 
 def _mark(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
-    if options[""] != "incomplete":
-        raise _short("mark")
-    index.set_state(world, zone, "incomplete")
+    state = options[""]
+    entry = index.entry(world, zone)
+    uuid = "" if state == "configured" else None if entry is not None and entry.uuid else index.new_uuid()
+    index.set_state(world, zone, state, uuid)
     return 0
 
 
-def _attach(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
-    if "n" in options:
-        return 0
+def _rehearse(world: World, zone: str, command: str, options: dict[str, str]) -> int:
+    """Do `attach -n` or `detach -n`: say what would be, whatever the zone's state."""
+    if "F" in options:
+        raise Refused(_about(zone, "-F and -n flags are mutually exclusive"))
+    if command == "detach":
+        sys.stdout.write(configurations.text_at(configurations.place(world, zone)))
+    return 0
+
+
+def _attach(world: World, zone: str, _now: str, _options: dict[str, str]) -> int:
     entry = index.entry(world, zone)
     path = entry.path if entry is not None else ""
-    if not os.path.isdir(world.host(path)) and "F" not in options:
-        raise Refused(f"zoneadm: {zone}: could not access {path}: No such file or directory")
+    if not os.path.isdir(world.host(path)):
+        from labhost.zones.install import make_dataset
+
+        make_dataset(world, path)
+        if not os.path.isdir(world.host(path)):
+            raise Refused(f"zoneadm: {zone}: could not access {path}: No such file or directory")
     index.set_state(world, zone, "installed", index.new_uuid())
     configurations.remove(world.host(f"{path}/SUNWdetached.xml"))
     return 0
 
 
-def _detach(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
-    text = configurations.text_at(configurations.place(world, zone))
-    if "n" in options:
-        sys.stdout.write(text)
-        return 0
+def _detach(world: World, zone: str, _now: str, _options: dict[str, str]) -> int:
     entry = index.entry(world, zone)
     path = entry.path if entry is not None else ""
+    text = configurations.text_at(configurations.place(world, zone))
     configurations.replace(world.host(f"{path}/SUNWdetached.xml"), text)
     index.set_state(world, zone, "configured", "")
     return 0
@@ -411,8 +437,15 @@ def _move(world: World, zone: str, _now: str, options: dict[str, str]) -> int:
     target = options[""]
     if not target.startswith("/"):
         raise Refused(_about(zone, f"{target} is not an absolute path."))
-    if os.path.exists(world.host(target)):
-        raise Refused(_about(zone, f"could not move zone: {target} already exists"))
+    if os.path.normpath(target) != target:
+        raise Refused(f"zoneadm: {target}: {STRINGS['resolved']}")
+    there = world.host(target)
+    if os.path.lexists(there):
+        if not os.path.isdir(there) or os.path.islink(there):
+            raise Refused(_about(zone, "zonepath must be a directory"))
+        if os.listdir(there):
+            raise Refused(f"could not move zone to {target}: directory not empty")
+        os.rmdir(there)
     from labhost.zones.install import move
 
     move(world, zone, target)

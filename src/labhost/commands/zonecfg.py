@@ -64,7 +64,7 @@ def main(world: World, argv: list[str]) -> int:
 def _file(world: World, zone: str, file_name: str) -> int:
     """Do the commands of a file up to the first error; what was done by then is committed."""
     try:
-        with open(file_name, encoding="utf-8", errors="surrogateescape") as file:
+        with open(file_name, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             text = file.read()
     except OSError as problem:
         sys.stderr.write(f"{file_name}: could not open file: {problem.strerror}\n")

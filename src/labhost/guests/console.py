@@ -116,10 +116,14 @@ class Console:
 
     def say(self, text: str) -> None:
         """Send text down the line; without a client it is gone."""
+        self.send(text.encode("utf-8", "surrogateescape"))
+
+    def send(self, data: bytes) -> None:
+        """Send bytes down the line; without a client they are gone."""
         if self.client is None:
             return
         try:
-            self.client.sendall(text.encode("utf-8", "surrogateescape"))
+            self.client.sendall(data)
         except OSError:
             self._hang_up()
 

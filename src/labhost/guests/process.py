@@ -1,7 +1,10 @@
 """The process of a guest: it outlives the command that booted it, listens to signals as to buttons, and ends the zone.
 
 SIGTERM is the power button (a zone named in the setting `deaf` does not hear it), SIGUSR1 cuts the power, SIGUSR2 is
-the reset button. The setting `guest` says what runs inside: `none` or `scripted`.
+the reset button. The setting `guest` says what runs inside: `none`, `scripted`, `container` or `qemu`; each but the
+first is the module of its name here, whose `attach(guest)` sets `guest.system`. A system has `power_on()`,
+`going_down()` for the power button, `hear(bytes)` for the serial line and `close()`, which leaves nothing of it; one
+that is a machine of its own (`guest.real`) turns itself off and says so with `guest.ended(status)`.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
 
 LOOKS_EVERY = 1.0  # real seconds between looks whether the lab still knows this boot
 SHUTDOWN_TAKES = 5  # seconds from the power button to the end
-POWERED_OFF, CRASHED = 1, 4
+POWERED_OFF, TRIPLE_FAULT, CRASHED = 1, 3, 4
+SYSTEMS = ("scripted", "container", "qemu")
+OWN_SCREEN = ("qemu",)
 _BUTTONS = (_signal.SIGTERM, _signal.SIGUSR1, _signal.SIGUSR2)
 _IGNORED = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGPIPE)
 
@@ -38,8 +43,8 @@ class Guest:
     """One boot of a zone: what it runs, what wakes it, and when it ends."""
 
     __slots__ = (
-        "doom", "doom_after", "name", "off_at", "pipe", "poller", "root", "serial", "status", "system", "timers", "vnc",
-        "watched", "world", "zoneid",
+        "doom", "doom_after", "name", "off_at", "pipe", "poller", "real", "root", "serial", "status", "system",
+        "timers", "vnc", "watched", "world", "zoneid",
     )  # fmt: skip
 
     def __init__(self, world: World, name: str, zoneid: int) -> None:
@@ -57,6 +62,7 @@ class Guest:
         self.watched: dict[int, Callable[[], None]] = {}
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.system: Any = None
+        self.real = False  # the system is a machine of its own: it knows itself how to turn off
         self.poller = select.poll()
 
     # -- coming to life
@@ -95,7 +101,7 @@ class Guest:
             _signal.set_wakeup_fd(self.pipe[1], warn_on_full_buffer=False)
             _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
             self.watch(self.pipe[0], self._wake)
-            if self.vnc and self.doom is None:
+            if self.vnc and self.doom is None and kind not in OWN_SCREEN:
                 self._open_vnc()
             lifecycle.change(self.world, self.name, self.zoneid, state="running", pid=os.getpid(), guest=kind)
             os.write(writing, str(os.getpid()).encode())
@@ -103,10 +109,10 @@ class Guest:
             self.later(LOOKS_EVERY, self._look)
             if self.doom is not None:
                 self.later(self.doom_after, self._fall)
-            elif kind == "scripted":
-                from labhost.guests.scripted import attach
-
-                attach(self)
+            elif kind in SYSTEMS:
+                full = f"labhost.guests.{kind}"
+                __import__(full)
+                sys.modules[full].attach(self)
             self._run()
         except BaseException as problem:
             self._complain(problem)
@@ -179,6 +185,12 @@ class Guest:
         """Be gone when the lab is gone or is another one by now, or was ended as by a loss of power."""
         zone = lifecycle.record(self.world, self.name)
         if zone is None or zone["zoneid"] != self.zoneid or not self._is_home():
+            if self.real and self.system is not None:
+                self.system.close()
+            if self.real and not os.path.isdir(f"{self.world.path}/state"):
+                from labhost.net import real
+
+                real.unrealise(self.world)
             os._exit(0)
         self.later(LOOKS_EVERY, self._look)
 
@@ -204,6 +216,9 @@ class Guest:
         deaf = self.world.setting("deaf", [])
         if self.off_at is not None or self.name in deaf or "*" in deaf:
             return
+        if self.real:
+            self.system.going_down()
+            return
         takes = self.world.scaled(self.world.setting("shutdown_takes", SHUTDOWN_TAKES))
         self.off_at = time.monotonic() + takes
         if self.system is not None:
@@ -212,7 +227,12 @@ class Guest:
 
     def power_off(self) -> None:
         """End as a machine whose power is off."""
-        self.status = POWERED_OFF
+        self.ended(POWERED_OFF)
+
+    def ended(self, status: int) -> None:
+        """End with one of bhyve's exit statuses; the first one counts."""
+        if self.status is None:
+            self.status = status
 
     def reset(self) -> None:
         """Start over in place: same zone id, same configuration."""

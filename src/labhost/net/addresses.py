@@ -70,7 +70,7 @@ def parse_address(text: str) -> str:
             packed = socket.inet_pton(family, host)
         except (OSError, ValueError):
             continue
-        if slash and not (prefix.isdigit() and 0 < int(prefix) <= bits):
+        if slash and not (prefix.isdecimal() and 0 < int(prefix) <= bits):
             raise AddressError("Invalid argument provided")
         if bits == 32 and (packed[0] >= 224 or not any(packed)):
             raise AddressError("Invalid address")

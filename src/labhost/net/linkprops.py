@@ -31,15 +31,15 @@ class Property:
     def allows(self, value: str) -> bool:
         """Say whether this value may be set."""
         if self.name == "mtu":
-            return value.isdigit() and 60 <= int(value) <= 9216
+            return value.isdecimal() and 60 <= int(value) <= 9216
         if self.name == "protection":
             return all(part in PROTECTIONS for part in value.split(","))
         if self.name == "maxbw":
-            return value[:-1].isdigit() and (value[-1].isdigit() or value[-1] in "kKmMgG")
+            return value[:-1].isdecimal() and (value[-1].isdecimal() or value[-1] in "kKmMgG")
         if self.name in {"allowed-ips", "allowed-dhcp-cids", "zone", "cpus", "pool", "rxfanout"}:
             return True
         if self.name == "default_tag":
-            return value.isdigit() and 0 <= int(value) <= 4094
+            return value.isdecimal() and 0 <= int(value) <= 4094
         return value in self.possible.split(",")
 
 

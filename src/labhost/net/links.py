@@ -143,6 +143,11 @@ def create_vnic(
             peers = [links[n] for n in users(links, over) if links[n]["class"] == "vnic"]
             if any(peer.get("mac") == mac and peer.get("vid", 0) == vid for peer in peers):
                 raise LinkError(f"{failed}: MAC address is already in use")
+        props = dict(props or {})
+        most = int(links[over].get("mtu", MTU_ETHERNET))
+        mtu = int(props.pop("mtu", most))
+        if mtu > most:
+            raise LinkError(f"{failed}: MTU check failed, MTU outside of device's supported range")
         link = _new(
             links,
             name,
@@ -152,9 +157,9 @@ def create_vnic(
             mac=mac or random_mac(),
             mac_type="random" if mac is None else "fixed",
             vid=vid,
-            mtu=links[over].get("mtu", MTU_ETHERNET),
+            mtu=mtu,
             temporary=temporary,
-            props=dict(props or {}),
+            props=props,
         )
         world.write("links", state)
     return link

@@ -11,7 +11,7 @@ def valid_link_name(name: str) -> bool:
     """Say whether this may name a link: 1-31 of letters, digits, `_`, `.`, ending in a number without leading zero."""
     if not 0 < len(name) <= MAX_LINK_NAME or not name.isascii():
         return False
-    if name[0].isdigit() or not all(c.isalnum() or c in "_." for c in name):
+    if name[0].isdecimal() or not all(c.isalnum() or c in "_." for c in name):
         return False
     number = name[len(name.rstrip("0123456789")) :]
     return number == "0" or (number != "" and number[0] != "0")
@@ -19,7 +19,7 @@ def valid_link_name(name: str) -> bool:
 
 def valid_bridge_name(name: str) -> bool:
     """Say whether this may name a bridge: its link is the name with `0` behind it, so it must not end in a digit."""
-    return name != "" and not name[-1].isdigit() and valid_link_name(name + "0") and name != "default"
+    return name != "" and not name[-1].isdecimal() and valid_link_name(name + "0") and name != "default"
 
 
 def parse_mac(text: str) -> str | None:

@@ -83,7 +83,7 @@ def parse_rules(text: str) -> list[Rule]:
 def _rule(words: _Words) -> Rule:
     kind = words.expect("map", "map-block", "bimap", "rdr")
     interface = words.next()
-    if not (interface[0].isalpha() and interface[-1].isdigit()):
+    if not (interface[0].isalpha() and interface[-1].isdecimal()):
         words.at -= 1
         words.fail()
     if kind == "rdr":
@@ -129,13 +129,13 @@ def _net(words: _Words, *, block: bool = False) -> str:
 
 def _packed(text: str) -> bytes | None:
     parts = text.split(".")
-    if len(parts) > 4 or not all(p.isdigit() and int(p) <= 255 for p in parts):
+    if len(parts) > 4 or not all(p.isdecimal() and int(p) <= 255 for p in parts):
         return None
     return bytes([int(p) for p in parts] + [0] * (4 - len(parts)))
 
 
 def _bits(text: str) -> int | None:
-    if text.isdigit():
+    if text.isdecimal():
         return int(text) if int(text) <= 32 else None
     packed = _packed(text)
     if packed is None:
@@ -174,7 +174,7 @@ def _protocol(words: _Words) -> str:
 
 def _ports(words: _Words) -> str:
     first, colon, last = words.next().partition(":")
-    if not (colon and first.isdigit() and last.isdigit() and 0 < int(first) <= int(last) <= 65535):
+    if not (colon and first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) <= 65535):
         words.at -= 1
         words.fail()
     return f"{first}:{last}"
@@ -184,7 +184,11 @@ def _port(words: _Words) -> str:
     word = words.next()
     first, dash, last = word.partition("-")
     number = str(SERVICES[word]) if word in SERVICES else first
-    if not number.isdigit() or not 0 < int(number) <= 65535 or (dash and not (last.isdigit() and int(last) <= 65535)):
+    if (
+        not number.isdecimal()
+        or not 0 < int(number) <= 65535
+        or (dash and not (last.isdecimal() and int(last) <= 65535))
+    ):
         words.at -= 1
         words.fail()
     return f"{number}-{last}" if dash else number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labhost.guests import kinds
 from labhost.smf.services import DHCP4, DHCP6, FORWARDING, IPFILTER
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ def start(world: World, fmri: str, instance: Instance) -> str:
 
             set_forwarding(world, family, "on")
     if fmri in {DHCP4, DHCP6}:
-        return _start_dhcp(world, instance)
+        return _start_dhcp(world, fmri, instance)
     if fmri == IPFILTER:
         return load_rules(world)
     return ""
@@ -47,6 +48,10 @@ def stop(world: World, fmri: str) -> None:
     if fmri == IPFILTER:
         with world.lock("filter"):
             world.write("filter", {"nat": [], "rules": []})
+    if fmri == DHCP4 and kinds.are_real(world):
+        from labhost.net import real_dhcp
+
+        real_dhcp.stop(world)
 
 
 def refresh(world: World, fmri: str) -> None:
@@ -75,7 +80,7 @@ def load_rules(world: World) -> str:
     return ""
 
 
-def _start_dhcp(world: World, instance: Instance) -> str:
+def _start_dhcp(world: World, fmri: str, instance: Instance) -> str:
     from labhost.net.dhcp import ConfigError, parse_config, unserved
 
     props = instance.get("running", {})
@@ -88,7 +93,28 @@ def _start_dhcp(world: World, instance: Instance) -> str:
     except ConfigError:
         return FAILED
     names = props.get("config/listen_ifnames", ["astring", ""])[1].replace(",", " ").split()
-    return FAILED if unserved(world, config, names) else ""
+    if unserved(world, config, names):
+        return FAILED
+    return _start_real(world, path, props, names) if fmri == DHCP4 and kinds.are_real(world) else ""
+
+
+def _start_real(world: World, path: str, props: dict[str, Any], names: list[str]) -> str:
+    """Start the server that is on this machine, where there is one; what it says is in the service's log."""
+    from labhost.net import real_dhcp
+
+    if not real_dhcp.is_there():
+        return ""
+    leases = props.get("config/lease_file", ["astring", "/var/db/dhcpd.leases"])[1]
+    return "" if real_dhcp.start(world, path, leases, names) else FAILED
+
+
+def resume(world: World) -> None:
+    """Start what of a host that was ended should be running, when its guests are real."""
+    from labhost.smf.services import load
+
+    instance = load(world)["services"].get(DHCP4, {})
+    if kinds.are_real(world) and instance.get("state") == "online":
+        _start_dhcp(world, DHCP4, instance)
 
 
 def _text(world: World, path: str) -> str | None:

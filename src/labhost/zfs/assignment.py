@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from labhost.zfs import contents, names, properties, sizes
 from labhost.zfs.datasets import VOLBLOCKSIZE
 from labhost.zfs.errors import ZfsError
@@ -84,10 +86,13 @@ def _apply(datasets: Datasets, name: str, dataset: Dataset, prop: str, value: st
     local = dataset["local"]
     if prop == "volsize":
         following = _following_reservation(dataset, int(value))
+        if local["volsize"] != value:
+            try:
+                contents.resize_volume(datasets.world, dataset["objset"], int(value))
+            except OSError as problem:
+                raise ZfsError(f"cannot set property for '{name}': {os.strerror(problem.errno or 0).lower()}") from None
         if following is not None:
             local["refreservation"] = str(following)
-        if local["volsize"] != value:
-            contents.resize_volume(datasets.world, dataset["objset"], int(value))
     if prop in ("mountpoint", "canmount"):
         _remount(datasets, name, lambda: local.__setitem__(prop, value))
     else:

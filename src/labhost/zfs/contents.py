@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 
+from labhost.zfs import layers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -35,20 +37,24 @@ def volume_mark(world: World, objset: int) -> str:
     except FileNotFoundError:
         return "-"
     # Clocks are coarse: two contents of one moment are told apart by their file.
-    return f"{facts.st_ino}:{facts.st_mtime_ns}"
+    return f"{facts.st_ino}:{facts.st_mtime_ns}{layers.mark(place(world, objset))}"
 
 
 def make_volume(world: World, objset: int, size: int) -> None:
-    """Make a volume's content, all zero."""
-    number = os.open(place(world, objset), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """Make a volume's content, all zero; OSError, and none is there, when this machine has no files of that size."""
+    where = place(world, objset)
+    number = os.open(where, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         os.ftruncate(number, size)
+    except OSError:
+        os.unlink(where)
+        raise
     finally:
         os.close(number)
 
 
 def resize_volume(world: World, objset: int, size: int) -> None:
-    """Give a volume another size; what lies beyond a smaller one is lost."""
+    """Give a volume another size; what lies beyond a smaller one is lost. OSError as for a new one."""
     os.truncate(place(world, objset), size)
 
 
@@ -105,6 +111,7 @@ def is_hollow(path: str) -> bool:
 def forget(world: World, objset: int) -> None:
     """Remove an object set's content, if it has any."""
     where = place(world, objset)
+    layers.remove(where)
     try:
         os.unlink(where)
     except FileNotFoundError:

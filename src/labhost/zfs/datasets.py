@@ -182,7 +182,11 @@ class Datasets:
             if wanted > Space(self).available(names.parent_of(name)):
                 raise ZfsError(f"cannot create '{name}': out of space")
         made = self.add(name, VOLUME, local)
-        contents.make_volume(self.world, made["objset"], size)
+        try:
+            contents.make_volume(self.world, made["objset"], size)
+        except OSError as problem:
+            del self.all[name]
+            raise ZfsError(f"cannot create '{name}': {os.strerror(problem.errno or 0).lower()}") from None
         contents.add_nodes(self.world, name, made["objset"])
 
     def check_new(self, name: str, action: str, *, parents: bool = False) -> None:

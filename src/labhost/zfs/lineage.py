@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from labhost.zfs import contents, names, snapshots
+from labhost.zfs import contents, layers, names, snapshots
 from labhost.zfs.datasets import Datasets
 from labhost.zfs.errors import ZfsError
 
@@ -62,6 +62,7 @@ def clone(
         else:
             os.truncate(ahead, int(local["volsize"]))
             os.rename(ahead, contents.place(datasets.world, made["objset"]))
+            layers.copy(kept, contents.place(datasets.world, made["objset"]))
         contents.add_nodes(datasets.world, name, made["objset"])
         return
     datasets.mount(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from labhost.zfs import contents, names, removal, snapshots
+from labhost.zfs import contents, layers, names, removal, snapshots
 from labhost.zfs.errors import ZfsError
 from labhost.zfs.space import Space, reservation_for
 
@@ -93,6 +93,7 @@ def apply(datasets: Datasets, target: str, step: Part, *, force: bool, mount: bo
         snapshots.fill(datasets, step["place"], dataset["objset"], step["volsize"])
         if not contents.is_hollow(step["place"]):
             os.rename(step["place"], kept)
+        layers.move(step["place"], kept)
     else:
         folder = datasets.folder(target)
         if folder is not None:

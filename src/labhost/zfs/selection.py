@@ -32,7 +32,7 @@ def types(words: list[str] | None, default: str) -> str:
 def depth(text: str | None, *, recursive: bool) -> int:
     """Return how far below a name to go: 0 for not at all, a large number for all the way."""
     if text is not None:
-        if not text.lstrip("-").isdigit():
+        if not text.lstrip("-").isdecimal():
             raise UsageError(f"{text} is not an integer")
         if int(text) < 0:
             raise UsageError("Depth can not be negative.")

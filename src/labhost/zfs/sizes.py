@@ -10,7 +10,7 @@ _UNITS = "BKMGTPEZ"
 def parse(text: str) -> int:
     """Return the bytes that `10G`, `1.5T` or `4096` stand for; ZfsError with the bare reason otherwise."""
     end = 0
-    while end < len(text) and (text[end].isdigit() or text[end] == "."):
+    while end < len(text) and text[end] in "0123456789.":
         end += 1
     number, suffix = text[:end], text[end:].upper()
     if not number or number.count(".") > 1 or number == ".":

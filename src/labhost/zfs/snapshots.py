@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from labhost.zfs import contents, removal
+from labhost.zfs import contents, layers, removal
 from labhost.zfs.errors import ZfsError
 from labhost.zfs.space import Space
 
@@ -50,6 +50,7 @@ def _keep(datasets: Datasets, name: str, facts: Dataset) -> None:
         source = contents.place(world, dataset["objset"])
         if not contents.is_hollow(source):
             contents.copy_volume(source, goal)
+        layers.copy(source, goal)
     else:
         folder = datasets.folder(name)
         if folder is not None and not contents.folder_is_empty(folder):
@@ -125,6 +126,7 @@ def restore(datasets: Datasets, name: str, full: str) -> None:
 def fill(datasets: Datasets, kept: str, objset: int, size: int) -> None:
     """Give a volume the content of a kept file, or none if nothing was kept."""
     goal = contents.place(datasets.world, objset)
+    layers.copy(kept, goal)
     if os.path.exists(kept):
         contents.copy_volume(kept, goal, size)
     else:

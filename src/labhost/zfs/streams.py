@@ -1,7 +1,7 @@
 """The stream between `zfs send` and `zfs receive`: a header, then each snapshot with its content, then an end mark.
 
-A line of JSON begins every part: `{"part": "begin"|"snapshot"|"data"|"file"|"folder"|"link"|"end", …}`; `data` and
-`file` are followed by as many bytes as `length` says. Without the end mark a stream is not received at all.
+A line of JSON begins every part: `{"part": "begin"|"snapshot"|"data"|"layer"|"file"|"folder"|"link"|"end", …}`; `data`,
+`layer` and `file` are followed by as many bytes as `length` says. Without the end mark a stream is not received at all.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import stat
 import time
 
 from labhost import jsontext
-from labhost.zfs import contents
+from labhost.zfs import contents, layers
 from labhost.zfs.errors import ZfsError
 
 TYPE_CHECKING = False
@@ -77,6 +77,19 @@ class Sender:
         finally:
             os.close(number)
 
+    def layer(self, path: str) -> None:
+        """Write the layer of a volume's file, if it has one."""
+        from tempfile import TemporaryDirectory
+
+        if not os.path.isdir(layers.beside(path)):
+            return
+        with TemporaryDirectory() as folder:
+            layers.pack(path, f"{folder}/layer.tar")
+            with open(f"{folder}/layer.tar", "rb") as file:
+                self.part(part="layer", length=os.fstat(file.fileno()).st_size)
+                while piece := file.read(_CHUNK):
+                    self.data(piece)
+
     def folder(self, path: str, inside: str = "") -> None:
         """Write what a folder holds."""
         if not os.path.isdir(path):
@@ -124,6 +137,7 @@ def send(datasets: Datasets, steps: list[Part], out: BinaryIO, rate: float) -> N
         place = contents.place(datasets.world, facts["objset"])
         if kind == "volume":
             sender.volume(place)
+            sender.layer(place)
         else:
             sender.folder(place)
     sender.part(part="end", snapshots=len(steps))
@@ -180,6 +194,11 @@ class Receiver:
                 file.seek(part["at"])
                 file.write(piece)
             return
+        if part["part"] == "layer":
+            self._file(f"{place}.tar", part["length"])
+            layers.unpack(f"{place}.tar", place)
+            os.unlink(f"{place}.tar")
+            return
         goal = os.path.normpath(f"{place}/{part['name']}")
         if not goal.startswith(place + "/"):
             raise ZfsError("cannot receive: invalid stream (bad name)")
@@ -189,14 +208,16 @@ class Receiver:
         if part["part"] == "folder":
             os.makedirs(goal)
         else:
-            with open(goal, "wb") as file:
-                left = part["length"]
-                while left:
-                    piece = self._bytes(min(left, _CHUNK))
-                    file.write(piece)
-                    left -= len(piece)
+            self._file(goal, part["length"])
         os.chmod(goal, part["mode"])
         os.utime(goal, ns=(part["time"], part["time"]))
+
+    def _file(self, path: str, length: int) -> None:
+        with open(path, "wb") as file:
+            while length:
+                piece = self._bytes(min(length, _CHUNK))
+                file.write(piece)
+                length -= len(piece)
 
     def _bytes(self, length: int) -> bytes:
         piece = self.source.read(length)

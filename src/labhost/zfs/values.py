@@ -155,7 +155,7 @@ class Values:
         return self.datasets.mountpoint(name), found[1] if found else "default"
 
     def _form(self, prop: str, text: str, form: str) -> str:
-        if self.exact or not text.isdigit():
+        if self.exact or not text.isdecimal():
             return text
         if form == "size":
             if text == "0" and prop in ("quota", "refquota", "reservation", "refreservation"):

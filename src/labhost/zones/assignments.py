@@ -51,6 +51,9 @@ def _set_global(session: Session, config: Config, name: str, value: str) -> None
             return
         session.zone = value
     values.check_global(name, value)
+    if name == "zonepath":
+        # Several slashes are one, and the last one goes.
+        value = "/" + "/".join(part for part in value.split("/") if part)
     if name == "brand":
         session.known_brand(value)
     if name in schema.ALIASES:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from labhost.zones.document import Config
 
 FIRMWARE = "/usr/share/bhyve/firmware"
+BOOTROM = "BHYVE_RELEASE_CSM"
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 BOOLEANS = {
     "acpi": "on", "debug.persist": "off", "memreserve": "off", "priv.debug": "off", "rng": "off", "uefivars": "on",
@@ -96,7 +97,7 @@ def numbered(config: Config, kind: str) -> list[tuple[int, str, str]]:
             free.append((name, value))
             continue
         digits = name[len(kind) :]
-        if not name.startswith(kind) or not digits.isdigit():
+        if not name.startswith(kind) or not digits.isdecimal():
             continue
         number = int(digits)
         if number > most:
@@ -128,15 +129,18 @@ def plan(world: World, config: Config, zone_path: str) -> Plan:
     if bridge not in HOST_BRIDGES and not bridge.startswith("vendor="):
         raise HookError(f"Invalid hostbridge value {bridge}")
     made.set("pci.0.0.0.device", "hostbridge")
-    made.set("pci.0.0.0.model", bridge)
+    made.set("pci.0.0.0.model", "netapp" if bridge == "intel" else bridge)
     made.set(f"pci.0.{31 if windows else 1}.0.device", "lpc")
     console = config.attr("console", "/dev/zconsole") or "/dev/zconsole"
     made.set("lpc.com1.path", console)
     if console.startswith("socket,"):
         made.serial = console.partition(",")[2]
+    # The CSM boots what comes first on the bus.
+    uefi = "_CSM" not in (config.attr("bootrom") or BOOTROM)
+    slot = 7 if not uefi and config.attr("bootorder").startswith("bootdisk") else 3
     for number, _, path in numbered(config, "cdrom"):
-        made.set(f"pci.0.3.{number}.device", "ahci-cd")
-        made.set(f"pci.0.3.{number}.path", path)
+        made.set(f"pci.0.{slot}.{number}.device", "ahci-cd")
+        made.set(f"pci.0.{slot}.{number}.path", path)
         if not any(fs.get("dir") == path for fs in config.of("fs")):
             _missing(made, path)
     _disks(world, made, config)
@@ -144,7 +148,7 @@ def plan(world: World, config: Config, zone_path: str) -> Plan:
     _vga(world, made, config)
     for resource in config.of("attr"):
         name = resource.get("name")
-        if name.startswith("ppt") and name[3:].isdigit() and resource.get("value") not in FALSE:
+        if name.startswith("ppt") and name[3:].isdecimal() and resource.get("value") not in FALSE:
             made.set(f"pci.0.9.{int(name[3:]) % 8}.device", "passthru")
             if not _given(config, f"/dev/{name}"):
                 _missing(made, f"/dev/{name}")
@@ -188,7 +192,7 @@ def _processor(made: Plan, config: Config) -> None:
         key, equals, value = part.partition("=")
         if not equals:
             key, value = "cpus", key
-        if not value.isdigit() or int(value) < 1 or key not in ("cpus", *facts):
+        if not value.isdecimal() or int(value) < 1 or key not in ("cpus", *facts):
             good = False
         elif key == "cpus":
             total = int(value)
@@ -205,7 +209,7 @@ def _processor(made: Plan, config: Config) -> None:
     made.set("cpus", total or vcpus)
     ram = config.attr("ram", "1G") or "1G"
     number = ram[:-1] if ram[-1:].upper() in ("K", "M", "G", "T") else ram
-    if not number.isdigit() or int(number) == 0:
+    if not number.isdecimal() or int(number) == 0:
         made.dies(USAGE_STATUS, f"invalid memsize '{ram}'")
     made.set("memory.size", ram)
     if boolean(config, "memreserve"):
@@ -213,7 +217,7 @@ def _processor(made: Plan, config: Config) -> None:
 
 
 def _firmware(world: World, made: Plan, config: Config) -> None:
-    wanted = config.attr("bootrom", "BHYVE_RELEASE_CSM") or "BHYVE_RELEASE_CSM"
+    wanted = config.attr("bootrom") or BOOTROM
     name = OLD_FIRMWARE.get(wanted, wanted)
     path = name if name.startswith("/") else f"{FIRMWARE}/{name}"
     for candidate in (path, f"{path}.fd"):

@@ -45,8 +45,8 @@ def _entry(line: str) -> Entry | None:
 
 def _lines(world: World) -> list[str]:
     try:
-        with open(world.host(PLACE), encoding="utf-8", errors="surrogateescape") as file:
-            return file.read().splitlines()
+        with open(world.host(PLACE), encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            return file.read().rstrip("\n").split("\n")
     except FileNotFoundError:
         return []
 

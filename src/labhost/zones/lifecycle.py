@@ -104,7 +104,7 @@ def ended(world: World, name: str, zoneid: int, status: int, *, owner: int | Non
         if zone is not None and zone["zoneid"] == zoneid:
             del state["zones"][name]
             world.write("zones", state)
-    notice(world, name, HALTED)
+        notice(world, name, HALTED)
 
 
 def clear(world: World, name: str, lent: list[str], status: int | None) -> None:
@@ -175,7 +175,9 @@ def wait_ended(world: World, name: str, zoneid: int, seconds: float) -> bool:
     while True:
         zone = states.active(world).get(name)
         if zone is None or zone["zoneid"] != zoneid:
-            return True
+            # Whoever ended it holds the areas until the console has heard of it: what follows is heard later.
+            with world.lock("zones"):
+                return True
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.005)

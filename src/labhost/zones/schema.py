@@ -120,6 +120,7 @@ STRINGS = {
     "brand": "Brand-specific error",
     "access": "Permission denied",
     "document": "Invalid document",
+    "resolved": "Resolved path mismatch",
     "too big": "Argument list too long",
 }
 NAME_RULES = (

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from labhost.world import World
 
-ORDER = ("configured", "incomplete", "installed", "ready", "running", "shutting_down", "down")
+ORDER = ("configured", "incomplete", "installed", "ready", "running", "shutting_down", "down", "mounted")
 
 
 def alive(pid: int | None, called: str = "") -> bool:

@@ -15,6 +15,10 @@ class Refused(Exception):
     """A value is not accepted; the text is the whole message."""
 
 
+def _digits(text: str) -> bool:
+    return text != "" and DIGITS.issuperset(text)
+
+
 def check_global(name: str, value: str) -> None:
     """Check the value of a global property. Raises Refused."""
     if name == "zonepath":
@@ -80,11 +84,11 @@ def check(kind: str, name: str, value: str) -> None:
             raise Refused(f"type {value} is not valid.")
     elif kind == "dedicated-cpu" and name == "ncpus":
         least, dash, most = value.partition("-")
-        if not least.isdigit() or (dash and not most.isdigit()) or int(least) < 1 or int(most or least) < int(least):
+        if not _digits(least) or (dash and not _digits(most)) or int(least) < 1 or int(most or least) < int(least):
             raise Refused("ncpus property: valid range format is 'ncpus=n' or 'ncpus=low-high'.")
     elif kind == "capped-cpu" and name == "ncpus":
         whole, _, part = value.partition(".")
-        if not (whole + part).isdigit() or float(value) <= 0:
+        if not _digits(whole + part) or float(value) <= 0:
             raise Refused(f"ncpus value {value} is not valid.")
     elif kind == "capped-memory":
         amount(name, value)
@@ -104,7 +108,7 @@ def _check_net(name: str, value: str) -> None:
                 raise Refused(f"{value}: bogus host name or network address syntax")
         elif not first or not _HOST.issuperset(first):
             raise Refused(f"{first}: bogus host name or network address syntax")
-    elif name == "vlan-id" and value and not (value.isdigit() and int(value) <= 4094):
+    elif name == "vlan-id" and value and not (_digits(value) and int(value) <= 4094):
         raise Refused(f"{value}: invalid VLAN identifier")
 
 
@@ -116,7 +120,7 @@ def attr_complaint(kind: str, value: str) -> str:
         good = value in ("true", "false")
     elif kind in ("int", "uint"):
         digits = value[1:] if kind == "int" and value[:1] in ("-", "+") else value
-        good = digits.isascii() and digits.isdigit() and len(digits) < 21
+        good = _digits(digits) and len(digits) < 21
         if good:
             number = int(value)
             good = -(1 << 63) <= number < 1 << 63 if kind == "int" else number < 1 << 64

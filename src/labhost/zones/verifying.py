@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from labhost.zones import index
+from labhost.zones.schema import STRINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ def complaints(world: World, config: Config) -> list[str]:
             "These must match, so fix the incorrect entry."
         )
         return said
+    if os.path.normpath(path) != path:
+        return [
+            f"zoneadm: {path}: {STRINGS['resolved']}",
+            f"could not verify zonepath {path} because of the above errors.",
+        ]
     place = world.host(path)
     parent = os.path.dirname(place.rstrip("/"))
     try:

@@ -23,11 +23,12 @@ app: Final = App(
     name="lab", help="An emulated OmniOS host on this machine, to try everything on.", default_parameter=PARAMETERS
 )
 
-GUESTS: Final = {
-    "none": "zones run without a guest: everything but consoles and provisioning can be tried",
-    "scripted": "zones run a scripted guest on their console, the quickest kind",
-}
-PLANNED: Final = ("container", "qemu")
+templates: Final = App(name="template", help="Systems that zones of a lab can begin as.", default_parameter=PARAMETERS)
+app.command(templates)
+
+TEMPLATE: Final = "debian-12"
+REAL: Final = ("container", "qemu")
+VARIABLE: Final = "ZONEWEAVER_LAB_GUEST"
 
 World = Annotated[Path | None, Parameter(name="--dir")]
 
@@ -57,7 +58,10 @@ def up(*, dir_: World = None) -> None:
     """
     world = _world(dir_)
     world.parent.mkdir(parents=True, exist_ok=True)
-    _labhost("up", str(world), f"guest={guests()[0]}")
+    kind, why = guests()
+    terminal.say(f"Guests: {kind} ({why}).")
+    _labhost("up", str(world), f"guest={kind}")
+    _furnish(world, kind)
 
 
 @app.command
@@ -168,13 +172,84 @@ def _existing(given: Path | None) -> Path:
 
 def guests() -> tuple[str, str]:
     """Return which guests the zones get and why, from ZONEWEAVER_LAB_GUEST. Raises UsageError for unknown kinds."""
-    wanted = os.environ.get("ZONEWEAVER_LAB_GUEST", "").strip()
-    if wanted in PLANNED:
-        return "scripted", f"{wanted} guests are not there yet, so {GUESTS['scripted']}"
-    if wanted and wanted not in GUESTS:
-        raise UsageError(f"ZONEWEAVER_LAB_GUEST is one of {', '.join([*GUESTS, *PLANNED])}, not {wanted!r}")
-    chosen = wanted or "scripted"
-    return chosen, GUESTS[chosen] + ("" if wanted else "; ZONEWEAVER_LAB_GUEST chooses another")
+    wanted = os.environ.get(VARIABLE, "").strip()
+    argv = [sys.executable, "-m", "labhost", "guest", wanted]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        raise UsageError(done.stderr.strip().removeprefix("labhost: ") or f"{VARIABLE}: {wanted!r} cannot be had")
+    kind, _, why = done.stdout.strip().partition("\t")
+    return kind, why
+
+
+def _furnish(world: Path, kind: str) -> None:
+    """Put Debian's template into a lab whose guests are real; a lab without it can do everything else."""
+    if kind not in REAL:
+        return
+    _labhost("template", "build", TEMPLATE, check=False)
+    if _labhost("template", "put", str(world), TEMPLATE, check=False):
+        terminal.error(f"The lab has no template {TEMPLATE}: `zoneweaver lab template build {TEMPLATE}` tries again.")
+
+
+@templates.command
+def build(name: str = TEMPLATE, /, *, anew: bool = False) -> None:
+    """Build a template from its packages, unless it is there; it is kept outside of any lab.
+
+    Parameters
+    ----------
+    name
+        The template (debian-12).
+    anew
+        Build it again; no guest may be running that began as it.
+    """
+    _labhost("template", "build", name, *(["--anew"] if anew else []))
+
+
+@templates.command(name="import")
+def import_(name: str, file: Path, /) -> None:
+    """Make a template of a disk image, raw or qcow2.
+
+    Parameters
+    ----------
+    name
+        What it is called from now on.
+    file
+        The image; it stays as it is.
+    """
+    _labhost("template", "import", name, str(file))
+
+
+@templates.command
+def put(name: str, /, *names: str, dir_: World = None) -> None:
+    """Put templates into the lab host, as the snapshots rpool/templates/NAME@ready.
+
+    Parameters
+    ----------
+    name
+        The template.
+    names
+        More of them.
+    dir_
+        Its folder ($ZONEWEAVER_HOME/lab).
+    """
+    _labhost("template", "put", str(_existing(dir_)), name, *names)
+
+
+@templates.command(name="list")
+def list_() -> None:
+    """Show the templates there are."""
+    _labhost("template", "list")
+
+
+@templates.command
+def remove(name: str, /) -> None:
+    """Remove a template; lab hosts that have its disk keep it.
+
+    Parameters
+    ----------
+    name
+        The template.
+    """
+    _labhost("template", "remove", name)
 
 
 @app.command
@@ -191,6 +266,7 @@ def run() -> None:
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     world = state / "lab"
     _labhost("up", str(world), f"guest={kind}")
+    _furnish(world, kind)
     used = settings.load(
         flags={
             "home": str(state),

@@ -21,6 +21,8 @@ from labhost.zones import lifecycle
 class Person:
     """Someone at a terminal with `zlogin -C`."""
 
+    patience = PATIENCE
+
     def __init__(self, host: Host, zone: str, *options: str) -> None:
         self.terminal, other = pty.openpty()
         argv = [f"{host.world.path}/bin/zlogin", "-C", *options, zone]
@@ -30,7 +32,7 @@ class Person:
 
     def read_to(self, text: str) -> str:
         """Return what appears up to and with a text, and forget it; in time."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while text not in self.seen:
             ready, _, _ = select.select([self.terminal], [], [], max(0.0, deadline - time.monotonic()))
             assert ready, f"no {text!r} in {self.seen!r}"

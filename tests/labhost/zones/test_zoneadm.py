@@ -56,62 +56,6 @@ def test_the_list_sees_a_changed_configuration(host: Host) -> None:
     assert host.row("web")[5:] == ["???", "???", ""]
 
 
-@pytest.mark.parametrize(
-    ("state", "command", "code", "text"),
-    [
-        ("configured", "boot", 1, "zoneadm: zone 'web': must be installed before boot.\n"),
-        ("configured", "ready", 1, "zoneadm: zone 'web': must be installed before ready.\n"),
-        ("configured", "detach", 1, "zoneadm: zone 'web': must be installed before detach.\n"),
-        ("configured", "mark incomplete", 1, "zoneadm: zone 'web': must be installed before mark.\n"),
-        ("configured", "move /rpool/zones/x", 1, "zoneadm: zone 'web': must be installed before move.\n"),
-        ("configured", "reboot", 1, "zoneadm: zone 'web': not running\n"),
-        ("installed", "clone other", 1, "zoneadm: zone 'web': is already installed.\n"),
-        ("incomplete", "clone other", 1, "zoneadm: zone 'web': zone is incomplete; uninstall required.\n"),
-        ("incomplete", "attach", 1, "zoneadm: zone 'web': zone is incomplete; uninstall required.\n"),
-        ("running", "clone other", 1, "zoneadm: zone 'web': clone operation is invalid for running zones.\n"),
-        ("running", "detach", 1, "zoneadm: zone 'web': detach operation is invalid for running zones.\n"),
-        ("configured", "uninstall -F", 1, "zoneadm: zone 'web': is already in state 'configured'.\n"),
-        (
-            "configured",
-            "halt",
-            1,
-            (
-                "zone 'web': halt operation is invalid for zones in state 'configured'\n"
-                "zoneadm: zone 'web': call to zoneadmd failed\n"
-            ),
-        ),
-        ("configured", "shutdown", 1, "zoneadm: zone 'web': not running\n"),
-        ("installed", "install", 1, "zoneadm: zone 'web': is already installed.\n"),
-        ("installed", "halt", 0, "zone 'web': zone is already halted\n"),
-        ("installed", "reboot", 1, "zoneadm: zone 'web': not running\n"),
-        ("installed", "shutdown", 1, "zoneadm: zone 'web': not running\n"),
-        (
-            "installed",
-            "uninstall",
-            1,
-            "zoneadm: zone 'web': Input not from terminal and -F not specified: uninstall not done.\n",
-        ),
-        ("incomplete", "install", 1, "zoneadm: zone 'web': zone is incomplete; uninstall required.\n"),
-        ("incomplete", "boot", 1, "zoneadm: zone 'web': must be installed before boot.\n"),
-        ("running", "boot", 0, "zone 'web': zone is already booted\n"),
-        ("running", "install", 1, "zoneadm: zone 'web': install operation is invalid for running zones.\n"),
-        ("running", "uninstall -F", 1, "zoneadm: zone 'web': uninstall operation is invalid for running zones.\n"),
-    ],
-)
-def test_what_a_state_does_not_allow(host: Host, state: str, command: str, code: int, text: str) -> None:
-    """Each command in the wrong state says so; boot of a running and halt of a halted zone exit 0."""
-    host.configure("web")
-    if state != "configured":
-        host.ok("zoneadm", "-z", "web", "install")
-    if state == "running":
-        host.ok("zoneadm", "-z", "web", "boot")
-    if state == "incomplete":
-        host.ok("zoneadm", "-z", "web", "mark", "incomplete")
-    said = host.run("zoneadm", "-z", "web", *command.split())
-    assert (said.code, said.err) == (code, text)
-    assert host.state() == state
-
-
 def test_unknown_zones_and_commands(host: Host) -> None:
     """A zone nobody knows is an error, a command nobody knows is usage."""
     assert host.refused("zoneadm", "-z", "x", "boot") == "zoneadm: x: No such zone configured\n"

@@ -92,4 +92,4 @@ def _key(name: str, column: str, values: Values) -> tuple[int, int, str]:
     text = exact.show(name, column)[0]
     if text == "-":
         return (1, 0, "")
-    return (0, int(text), "") if text.isdigit() else (0, 0, text)
+    return (0, int(text), "") if text.isdecimal() else (0, 0, text)

@@ -1,0 +1,420 @@
+"""Zones whose guests are QEMU machines: firmware, a disk to boot from, devices, and what goes wrong.
+
+A machine without a processor of its own takes half a minute to its login: two are booted for all tests that look at
+one from inside, one for each firmware. The others have no disk, and stop where the firmware does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.labhost.guests.conftest import Person
+from tests.labhost.guests.machines import Machines, clean, does, left_behind, log_in, netplan
+
+from labhost import processes
+from labhost.ending import end
+from labhost.guests import qemu, qemu_words
+from labhost.templates import recipe
+from labhost.templates.cache import Template
+from labhost.templates.placing import put
+from labhost.world import World
+from labhost.zfs import contents
+from labhost.zones.cloudinit import padded
+from labhost.zones.iso import image
+
+SECONDS = 240  # to a login, on a machine that has much else to do
+NOTHING = "No bootable device"
+
+
+def missing() -> str:
+    """Return why these tests cannot be run here; empty when they can."""
+    return qemu.why_not() or ("" if Template(recipe.NAME).has_disk else "no Debian is built here")
+
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no machines: {missing()}")]
+
+
+class Operator(Person):
+    """Someone with the patience that an emulated processor asks for."""
+
+    patience = SECONDS
+
+
+class Virtual(Machines):
+    """A lab whose guests are QEMU machines."""
+
+    __slots__ = ()
+
+    def furnish(self) -> None:
+        put(self.world, Template(recipe.NAME))
+        self.ok("zfs", "create", "-p", "rpool/vms")
+        self.ok("dladm", "create-etherstub", "estub_provision0")
+        self.ok("dladm", "create-vnic", "-l", "estub_provision0", "provision_interconnect0")
+        self.ok("ipadm", "create-addr", "-T", "static", "-a", "10.190.190.1/24", "provision_interconnect0/v4")
+
+    def sit_down(self, zone: str) -> Person:
+        person = Operator(self, zone)
+        self.people.append(person)
+        person.read_to("console]")
+        return person
+
+    def volume(self, name: str, size: str = "1G") -> str:
+        """Make an empty volume and return what gives it to a zone."""
+        self.ok("zfs", "create", "-s", "-V", size, name)
+        return f"add device; set match=/dev/zvol/rdsk/{name}; end; "
+
+    def place(self, name: str) -> Path:
+        """Return the file of a volume."""
+        return Path(contents.place(self.world, self.world.read("zfs")["datasets"][name]["objset"]))
+
+    def log(self, zone: str) -> str:
+        place = self.file(f"/rpool/zones/{zone}/root/tmp/init.log")
+        return place.read_text() if place.exists() else "no init.log"
+
+    def status(self, zone: str) -> str:
+        return self.file(f"/rpool/zones/{zone}/lastexited").read_text().split()[-1]
+
+    def becomes(self, zone: str, state: str) -> None:
+        until(lambda: self.state(zone) == state, lambda: f"{zone} is {self.state(zone)}: {self.log(zone)}")
+
+    def machine_of(self, zone: str) -> int:
+        """Return the process of a zone's QEMU."""
+        guest = self.world.read("zones")["zones"][zone]["pid"]
+        children = Path(f"/proc/{guest}/task/{guest}/children")
+        until(lambda: children.read_text().split(), lambda: f"{guest} has no child")
+        return int(children.read_text().split()[0])
+
+
+def until(state: Callable[[], object], seen: Callable[[], object], seconds: float = SECONDS) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not state():
+        assert time.monotonic() < deadline, seen()
+        time.sleep(0.02)
+
+
+def founded(folder: Path) -> Virtual:
+    return Virtual(World.create(str(folder), guest="qemu", reach=False))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Virtual]:
+    host = founded(tmp_path_factory.mktemp("virtual") / "host")
+    try:
+        host.furnish()
+        yield host
+    finally:
+        host.leave()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Virtual]:
+    """Return a lab of one test's own, without a template."""
+    made = founded(tmp_path / "host")
+    try:
+        yield made
+    finally:
+        made.leave()
+
+
+@pytest.fixture(scope="module")
+def bios(lab: Virtual) -> Person:
+    """Return somebody logged in to a machine with a BIOS, further disks of several kinds and a CD."""
+    more = lab.volume("rpool/vms/data", "1G") + lab.volume("rpool/vms/log", "2G") + lab.volume("rpool/vms/old", "3G")
+    lab.file("/iso/tools.iso").write_bytes(image("TOOLS", {"hello.txt": b"hello from the disc\n"}))
+    more += "add fs; set dir=/iso/tools.iso; set special=/iso/tools.iso; set type=lofs; end; "
+    more += lab.attrs(
+        ram="512M", vcpus="cpus=2,sockets=1,cores=2", disk0="rpool/vms/data,serial=DATA1", disk1="rpool/vms/log",
+        diskif1="nvme", disk2="rpool/vms/old", diskif2="ahci", cdrom="/iso/tools.iso", rng="on",
+    )  # fmt: skip
+    lab.machine("bios", more=more)
+    return lab.at_shell("bios")
+
+
+@pytest.fixture(scope="module")
+def uefi(lab: Virtual) -> Person:
+    """Return somebody logged in to a machine with UEFI, a screen, and cloud-init's disc."""
+    more = lab.attrs(ram="512M", vcpus="2", bootrom="BHYVE_RELEASE", vnc="on", cloud_init="on", password="Another1@")
+    lab.machine("cloud", more=more)
+    person = lab.boot("cloud")
+    person.read_to("finished at")  # cloud-init's last word: from now on the password is the zone's
+    person.type("\r")
+    person.read_to("login: ")
+    person.type("startcloud\r")
+    person.read_to("Password: ")
+    person.type("Another1@\r")
+    person.read_to("$ ")
+    person.type("exec sh\r")
+    person.read_to("exec sh")
+    person.read_to("$ ")
+    return person
+
+
+# -- a BIOS, from inside
+
+
+def test_a_clone_of_the_template_boots_by_a_bios(lab: Virtual, bios: Person) -> None:
+    """A whole system with the processors and the memory of the zone, and nothing of it has failed."""
+    assert lab.state("bios") == "running"
+    assert does(bios, "test ! -e /sys/firmware/efi && cat /sys/class/dmi/id/product_name") == "OmniOS HVM\n"
+    assert does(bios, "nproc") == "2\n"
+    assert "Core(s) per socket:" in (cores := does(bios, "lscpu | grep 'Core(s)'"))
+    assert cores.split()[-1] == "2"
+    assert 400_000 < int(does(bios, "grep MemTotal /proc/meminfo").split()[1]) < 512 * 1024
+    assert does(bios, "sudo -n id -u") == "0\n"
+    does(bios, "systemctl is-system-running --wait >/dev/null; systemctl --no-pager --plain --no-legend --failed")
+    assert does(bios, "systemctl --no-pager --plain --no-legend --failed | wc -l") == "0\n"
+
+
+def test_further_disks_and_a_cd_are_seen(bios: Person) -> None:
+    """lsblk shows the size and the kind of each, the serial number that was given, and the disc can be read."""
+    rows = [line.split() for line in does(bios, "lsblk -dbno NAME,SIZE,TYPE").splitlines()]
+    found = {name: (int(size), kind) for name, size, kind in rows}
+    gibibyte = 1 << 30
+    assert found["vda"] == (8 * gibibyte, "disk")
+    assert found["vdb"] == (1 * gibibyte, "disk")
+    assert found["nvme0n1"] == (2 * gibibyte, "disk")
+    assert found["sda"] == (3 * gibibyte, "disk")
+    assert found["sr0"][1] == "rom"
+    assert does(bios, "lsblk -dno SERIAL /dev/vdb") == "DATA1\n"
+    assert (
+        does(bios, "sudo mount -r /dev/sr0 /mnt && cat /mnt/hello.txt && sudo umount /mnt") == "hello from the disc\n"
+    )
+
+
+def test_what_is_written_to_a_disk_is_in_its_volume(lab: Virtual, bios: Person) -> None:
+    """The host's file of a volume has what the guest wrote, and a clone of it begins with that."""
+    does(bios, "echo written by the guest | sudo dd of=/dev/vdb conv=fsync status=none")
+    assert lab.place("rpool/vms/data").read_bytes().startswith(b"written by the guest\n")
+    lab.ok("zfs", "snapshot", "rpool/vms/data@now")
+    does(bios, "echo overwritten since then | sudo dd of=/dev/vdb conv=fsync status=none")
+    lab.ok("zfs", "clone", "rpool/vms/data@now", "rpool/vms/copy")
+    assert lab.place("rpool/vms/copy").read_bytes().startswith(b"written by the guest\n")
+
+
+def test_a_volume_that_grows_grows_in_the_guest(lab: Virtual, bios: Person) -> None:
+    """A new volsize is noticed while the machine runs."""
+    lab.ok("zfs", "set", "volsize=4G", "rpool/vms/data")
+    does(bios, f"until [ $(lsblk -dbno SIZE /dev/vdb) = {4 << 30} ]; do :; done")
+
+
+def test_a_card_has_its_mac_and_carries_frames(lab: Virtual, bios: Person) -> None:
+    """The MAC is the VNIC's; with an address the lab host reaches the guest, and its SSH server answers."""
+    mac = padded(lab.world.read("links")["links"]["bios0"]["mac"])
+    assert does(bios, "cat /sys/class/net/eth0/address").strip() == mac
+    netplan(bios, "eth0", "{addresses: [10.190.190.10/24], routes: [{to: default, via: 10.190.190.1}]}")
+    does(bios, "ping -c 1 -W 10 10.190.190.1")
+    assert lab.banner("10.190.190.10").startswith("SSH-2.0-OpenSSH")
+
+
+def test_a_reboot_from_inside_keeps_what_the_zone_was_booted_with(lab: Virtual, bios: Person) -> None:
+    """A changed configuration waits for the next boot of the zone; the power button ends the machine."""
+    zoneid = lab.row("bios")[0]
+    lab.ok("zonecfg", "-z", "bios", "select attr name=vcpus; set value=1; end")
+    bios.type("sudo reboot\r")
+    bios.read_to("login: ")
+    log_in(bios)
+    assert does(bios, "nproc") == "2\n"
+    assert (lab.row("bios")[0], lab.state("bios")) == (zoneid, "running")
+    lab.ok("zoneadm", "-z", "bios", "shutdown")
+    assert (lab.state("bios"), lab.status("bios")) == ("installed", "1")
+    bios.read_to("[NOTICE: Zone halted]")
+    assert "bios0" not in lab.inside("ip", "-br", "link").stdout
+
+
+# -- UEFI, from inside
+
+
+def test_a_clone_of_the_template_boots_by_uefi(lab: Virtual, uefi: Person) -> None:
+    """The firmware is UEFI, and its variables are kept in the zone."""
+    does(uefi, "test -d /sys/firmware/efi")
+    kept = lab.file("/rpool/zones/cloud/root/etc/uefivars")
+    assert kept.stat().st_size == os.stat(qemu_words.VARIABLES).st_size
+    assert kept.read_bytes() != Path(qemu_words.VARIABLES).read_bytes()
+
+
+def test_cloud_init_does_what_the_zone_says(lab: Virtual, uefi: Person) -> None:
+    """The guest has the zone's name and identity; the password it was logged in with was the zone's."""
+    assert does(uefi, "hostname") == "cloud\n"
+    uuid = lab.file("/rpool/zones/cloud/root/etc/uuid").read_text().strip()
+    assert does(uefi, "sudo cat /var/lib/cloud/data/instance-id") == f"{uuid}\n"
+
+
+def test_a_screen_shows_pictures(lab: Virtual, uefi: Person) -> None:
+    """The zone's VNC socket speaks the protocol, to two at a time, and sends a picture that is not all dark."""
+    place = lab.file("/rpool/zones/cloud/root/tmp/vm.vnc")
+    folder = os.open(place.parent, os.O_RDONLY)
+    viewers = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+    try:
+        for viewer in viewers:
+            viewer.settimeout(60)
+            viewer.connect(f"/proc/self/fd/{folder}/{place.name}")
+        pictures = [picture(viewer) for viewer in viewers]
+    finally:
+        os.close(folder)
+        for viewer in viewers:
+            viewer.close()
+    for width, height, pixels in pictures:
+        assert len(pixels) == width * height * 4
+        assert any(pixels)
+
+
+def picture(viewer: socket.socket) -> tuple[int, int, bytes]:
+    """Return width, height and pixels of the screen, as RFC 6143 brings them."""
+
+    def take(size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            piece = viewer.recv(size - len(data))
+            assert piece, "the end"
+            data += piece
+        return data
+
+    assert take(12) == b"RFB 003.008\n"
+    viewer.sendall(b"RFB 003.008\n")
+    assert 1 in take(take(1)[0])
+    viewer.sendall(b"\x01")
+    assert take(4) == bytes(4)
+    viewer.sendall(b"\x01")
+    width, height = struct.unpack(">HH", take(20)[:4])
+    take(struct.unpack(">I", take(4))[0])
+    viewer.sendall(struct.pack(">BxHi", 2, 1, 0))  # raw pixels
+    viewer.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, width, height))
+    pixels = bytearray(width * height * 4)
+    _, count = struct.unpack(">BxH", take(4))
+    for _ in range(count):
+        x, y, wide, high, kind = struct.unpack(">HHHHi", take(12))
+        assert kind == 0
+        for row in range(high):
+            at = ((y + row) * width + x) * 4
+            pixels[at : at + wide * 4] = take(wide * 4)
+    return width, height, bytes(pixels)
+
+
+def test_a_forced_poweroff_ends_a_machine_at_once(lab: Virtual, uefi: Person) -> None:
+    """A forced power-off ends the machine at once, and its socket goes with it."""
+    lab.ok("bhyvectl", "--vm=cloud", "--force-poweroff")
+    lab.becomes("cloud", "installed")
+    assert lab.status("cloud") == "1"
+    assert not lab.file("/rpool/zones/cloud/root/tmp/vm.vnc").exists()
+
+
+# -- without a disk
+
+
+def test_a_zone_without_a_disk_waits_in_its_firmware(host: Virtual) -> None:
+    """It runs, hears no power button, can be reset in place and switched off."""
+    host.installed("bare", host.attrs(ram="64M"))
+    person = host.sit_down("bare")
+    host.ok("zoneadm", "-z", "bare", "boot")
+    person.read_to(NOTHING)
+    machine = host.machine_of("bare")
+    host.ok("bhyvectl", "--vm=bare", "--force-reset")
+    person.read_to(NOTHING)
+    assert host.machine_of("bare") == machine
+    host.ok("bhyvectl", "--vm=bare", "--force-poweroff")
+    host.becomes("bare", "installed")
+    assert not processes.is_alive(machine)
+
+
+def test_a_uefi_zone_without_a_disk_comes_to_its_shell(host: Virtual) -> None:
+    """The firmware finds nothing and opens its shell on the console, which takes what is typed."""
+    host.installed("bare", host.attrs(ram="256M", bootrom="BHYVE_RELEASE"))
+    person = host.sit_down("bare")
+    host.ok("zoneadm", "-z", "bare", "boot")
+    person.read_to("Shell> ")
+    person.type("ver\r")
+    person.read_to("UEFI")
+
+
+def test_a_machine_that_is_killed_is_a_crash(host: Virtual) -> None:
+    """The zone is installed again, the log names the signal, the tap is gone, and it boots again."""
+    host.installed("bare", f"add net; set physical=bare0; set global-nic=igb0; end; {host.attrs(ram='64M')}")
+    person = host.sit_down("bare")
+    host.ok("zoneadm", "-z", "bare", "boot")
+    person.read_to(NOTHING)
+    assert "bare0" in host.inside("ip", "-br", "link").stdout
+    os.kill(host.machine_of("bare"), signal.SIGKILL)
+    host.becomes("bare", "installed")
+    assert host.status("bare") == "4"
+    assert "was ended by signal 9" in host.log("bare")
+    assert "bare0" not in host.inside("ip", "-br", "link").stdout
+    host.ok("zoneadm", "-z", "bare", "boot")
+    person.read_to(NOTHING)
+
+
+def test_a_machine_does_not_outlive_its_process(host: Virtual) -> None:
+    """Killing the process that stands for bhyve ends the machine; the zone is installed and boots again."""
+    host.installed("bare", host.attrs(ram="64M"))
+    person = host.sit_down("bare")
+    host.ok("zoneadm", "-z", "bare", "boot")
+    person.read_to(NOTHING)
+    machine = host.machine_of("bare")
+    os.kill(host.world.read("zones")["zones"]["bare"]["pid"], signal.SIGKILL)
+    until(lambda: not processes.is_alive(machine), lambda: f"{machine} still runs")
+    host.becomes("bare", "installed")
+    host.ok("zoneadm", "-z", "bare", "boot")
+    person.read_to(NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "status"),
+    [
+        (None, f"{qemu_words.PROGRAM}: No such file or directory", "4"),
+        ("echo 'cannot set up guest memory' >&2; exit 1", "cannot set up guest memory", "4"),
+    ],
+)
+def test_a_machine_that_does_not_start_says_why(
+    host: Virtual, tmp_path: Path, script: str | None, words: str, status: str
+) -> None:
+    """Without QEMU, or with one that fails, the zone ends as after an error of bhyve; repaired, it boots."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    if script is not None:
+        program = folder / qemu_words.PROGRAM
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    host.installed("bare", host.attrs(ram="64M"))
+    argv = [host.command("zoneadm"), "-z", "bare", "boot"]
+    subprocess.run(argv, env={"PATH": str(folder), "ZONEWEAVER_LAB_PROGRAMS": str(folder)}, check=True, timeout=60)
+    host.becomes("bare", "installed")
+    assert host.status("bare") == status
+    assert words in host.log("bare")
+    person = host.sit_down("bare")
+    host.ok("zoneadm", "-z", "bare", "boot")
+    person.read_to(NOTHING)
+
+
+def test_a_disk_whose_file_is_gone_is_said(host: Virtual) -> None:
+    """The zone ends with the words of bhyve; with the file back it boots."""
+    disk = host.volume("rpool/disk")
+    host.installed("bare", disk + host.attrs(ram="64M", bootdisk="rpool/disk"))
+    place = host.place("rpool/disk")
+    place.rename(f"{place}.away")
+    host.ok("zoneadm", "-z", "bare", "boot")
+    host.becomes("bare", "installed")
+    assert "Could not open backing file" in host.log("bare")
+    os.rename(f"{place}.away", place)
+    person = host.sit_down("bare")
+    host.ok("zoneadm", "-z", "bare", "boot")
+    person.read_to(NOTHING)
+
+
+def test_nothing_is_left_of_a_lab_that_was_ended(host: Virtual) -> None:
+    """No namespace, device or process."""
+    host.installed("bare", f"add net; set physical=bare0; set global-nic=igb0; end; {host.attrs(ram='64M')}")
+    person = host.sit_down("bare")
+    host.ok("zoneadm", "-z", "bare", "boot")
+    person.read_to(NOTHING)
+    machine = host.machine_of("bare")
+    end(host.world)
+    assert clean(host), left_behind(host)
+    assert not processes.is_alive(machine)
