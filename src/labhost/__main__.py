@@ -50,7 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     action("clear", "take back all faults on order", _clear)
     guest = actions.add_parser("guest", help="say which guests zones can have here", description=_guest.__doc__)
     guest.add_argument("kind", nargs="?", default="", help="the kind that is wanted; without it the best")
+    guest.add_argument("--dir", default="", help="the folder (or one above it) of the host they are for")
     guest.set_defaults(do=_guest)
+    reach = action("reach", "say in which network namespace and at which address a zone's guest is", _reach)
+    reach.add_argument("zone", help="a running zone")
     _templates(actions.add_parser("template", help="make templates, and put them into hosts"))
     fault = action("fault", "order a fault", _fault)
     fault.add_argument("act", choices=faults.ACTS)
@@ -146,8 +149,16 @@ def _guest(given: argparse.Namespace) -> int:
     """Print the kind of guests that zones get on this machine, a tab, and why."""
     from labhost.guests.choice import choose
 
-    kind, why = choose(given.kind)
+    kind, why = choose(given.kind, given.dir)
     print(f"{kind}\t{' '.join(why.split())}")
+    return 0
+
+
+def _reach(given: argparse.Namespace) -> int:
+    from labhost.net import real, reaching
+
+    world = World(given.dir)
+    print(f"{real.place(world)}\t{reaching.address(world, given.zone)}")
     return 0
 
 

@@ -22,26 +22,29 @@ class UnknownKind(ValueError):
     """There are no such guests."""
 
 
-def choose(wanted: str) -> tuple[str, str]:
-    """Return the kind of guests and a sentence without its stop; an empty wish means the best. Raises UnknownKind."""
+def choose(wanted: str, folder: str = "") -> tuple[str, str]:
+    """Return the kind of guests for a lab in this folder and a sentence without its stop; no wish means the best.
+
+    Raises UnknownKind.
+    """
     if wanted and wanted not in KINDS:
         raise UnknownKind(f"{VARIABLE} is one of {', '.join(KINDS)}, not {wanted!r}")
     if wanted in ("none", "scripted"):
         return wanted, KINDS[wanted]
     if wanted:
-        missing = (container if wanted == "container" else qemu).why_not()
+        missing = container.why_not(folder) if wanted == "container" else qemu.why_not()
         if missing:
             return "scripted", f"{wanted} guests cannot be had here, {missing}; {KINDS['scripted']}"
         if wanted == "container":
             return wanted, KINDS[wanted]
         fast, why = qemu_probe.answer()
         return wanted, f"{KINDS[wanted]}, " + (why if fast else f"slowly: {why}")
-    kind, why = _best()
+    kind, why = _best(folder)
     return kind, f"{why}; {VARIABLE} chooses another"
 
 
-def _best() -> tuple[str, str]:
-    missing = container.why_not() or _no_template()
+def _best(folder: str) -> tuple[str, str]:
+    missing = container.why_not(folder) or _no_template()
     if missing:
         return "scripted", f"{KINDS['scripted']}; real ones cannot be had here, {missing}"
     no_machine = qemu.why_not()

@@ -11,7 +11,8 @@ import _signal  # type: ignore[import-not-found]
 import os
 
 from labhost import machine
-from labhost.guests import groups, syscalls
+from labhost.guests import groups, inside, syscalls
+from labhost.guests.aside import apart, aside, words
 from labhost.guests.console import Console
 from labhost.guests.process import CRASHED, POWERED_OFF, TRIPLE_FAULT
 from labhost.zfs import layers
@@ -29,32 +30,63 @@ FIRMWARE = (
 )
 
 
-def why_not() -> str:
-    """Return why this machine cannot have containers as guests; empty when it can."""
+def why_not(folder: str = "") -> str:
+    """Return why this machine cannot have containers as guests, their disks in this folder; empty when it can."""
     if not os.path.isdir("/proc/self/ns"):
         return "this is no Linux"
     if os.geteuid() != 0:
         return "this is not root"
-    with open("/proc/filesystems", encoding="ascii") as file:
-        known = file.read().split()
-    for kind in ("overlay", "cgroup2"):
-        if kind not in known and machine.find("modprobe") is None:
-            return f"the kernel has no {kind}"
     missing = [program for program in ("ip", "cp", "tar") if machine.find(program) is None]
-    return f"there is no program {missing[0]}" if missing else ""
+    if missing:
+        return f"there is no program {missing[0]}"
+    from tempfile import TemporaryDirectory
+
+    try:
+        with TemporaryDirectory(prefix=".lab-", dir=folder or None) as place:
+            aside(lambda: _try(place), inside.NAMESPACES)
+    except OSError as problem:
+        return words(problem)
+    return ""
+
+
+def _try(place: str) -> str:
+    """Do what a container needs, small."""
+    from labhost.net.iproute import ip
+
+    syscalls.mount("cgroup2", "/sys/fs/cgroup", "cgroup2")
+    for name in ("lower", "upper", "work", "top"):
+        os.mkdir(f"{place}/{name}")
+    layers = inside.overlay(f"{place}/lower", f"{place}/upper", f"{place}/work")
+    syscalls.mount("overlay", f"{place}/top", "overlay", options=layers)
+    syscalls.detach(f"{place}/top")
+    ip("link", "add", "stub0", "type", "bridge")
+    ip("link", "add", "card0", "type", "veth", "peer", "name", "card1")
+    syscalls.unshare(syscalls.NEW_PROCESSES)
+    return ""
 
 
 def attach(guest: Guest) -> None:
     """Give a guest its console and a container, and power it on."""
-    # What is mounted from here on is seen by nobody else, and gone with this process.
-    syscalls.unshare(syscalls.NEW_MOUNTS)
-    syscalls.mount("none", "/", flags=syscalls.RECURSIVE | syscalls.PRIVATE)
     console = Console(guest)
-    system = Container(guest, console)
+    guest.real = True
+    try:
+        apart()
+        system = Container(guest, console)
+    except OSError as problem:
+        console.close()
+        _die(guest, words(problem))
+        return
     console.system = system
     guest.system = system
-    guest.real = True
     console.when_ready(system.power_on)
+
+
+def _die(guest: Guest, words: str) -> None:
+    """End as a machine that could not be started, and leave the words where those of bhyve are."""
+    from labhost.zones import lifecycle
+
+    lifecycle.write(guest.world, f"{guest.root}/tmp/init.log", words + "\n")
+    guest.ended(CRASHED)
 
 
 class Container:
@@ -89,16 +121,9 @@ class Container:
         try:
             self._start(layers.beside(disk), root)
         except (OSError, ValueError) as problem:
-            self._die(str(problem))
-
-    def _die(self, words: str) -> None:
-        from labhost.zones import lifecycle
-
-        lifecycle.write(self.guest.world, f"{self.guest.root}/tmp/init.log", words + "\n")
-        self.guest.ended(CRASHED)
+            _die(self.guest, words(problem))
 
     def _start(self, layer: str, root: str) -> None:
-        from labhost.guests import inside
         from labhost.zones import configurations
         from labhost.zones.bhyve import identity
 
@@ -107,9 +132,11 @@ class Container:
         os.set_blocking(self.terminal, False)
         hear, say = os.pipe()
         wait, go = os.pipe()
+        seed = self.guest.world.host(f"{self.guest.root}/cloud-init")
         machine = inside.Machine(
             top=self.top, layer=layer, root=root, terminal=os.ttyname(other), group=self.group,
             uuid=identity(self.guest.world, config, self.guest.root.rpartition("/")[0]),
+            seed=seed if os.path.isdir(seed) else "",
         )  # fmt: skip
         syscalls.unshare(syscalls.NEW_PROCESSES)
         self.pid = os.fork()
@@ -120,14 +147,15 @@ class Container:
         for number in (other, say, wait):
             os.close(number)
         try:
-            if os.read(hear, 1):
+            words = os.read(hear, 4096)
+            if words == inside.APART:
                 self._plug([net.get("physical") for net in config.of("net")])
                 os.write(go, b".")
-            os.close(go)
-            words = b""
+                words = b""
             while piece := os.read(hear, 4096):
                 words += piece
         finally:
+            os.close(go)
             os.close(hear)
         if words:
             raise ValueError(words.decode(errors="replace"))

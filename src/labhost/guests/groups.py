@@ -10,10 +10,11 @@ import os
 from hashlib import blake2b
 
 from labhost.guests import syscalls
+from labhost.guests.aside import aside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
     from labhost.world import World
 
@@ -39,6 +40,12 @@ def enter(world: World, guest: str) -> str:
     return folder
 
 
+def folders(world: World, guests: Iterable[str]) -> list[str]:
+    """Return the folders of guests' groups; the caller has a mount namespace of its own."""
+    top = _found(world)
+    return [f"{top}/{guest}" for guest in guests]
+
+
 def leave(folder: str) -> None:
     """Remove a guest's group, that of the lab too if it was the last; what was killed is waited for."""
     _remove(folder)
@@ -50,7 +57,7 @@ def leave(folder: str) -> None:
 
 def sweep(world: World) -> list[int]:
     """Kill whatever still is in a group of the lab and remove the groups; return the processes."""
-    return _aside(lambda: _sweep(_found(world)))
+    return [int(word) for word in aside(lambda: " ".join(map(str, _sweep(_found(world))))).split()]
 
 
 def _sweep(top: str) -> list[int]:
@@ -93,25 +100,3 @@ def _remove(top: str) -> None:
             return
         if os.path.isdir(top):
             time.sleep(0.005)
-
-
-def _aside(act: Callable[[], list[int]]) -> list[int]:
-    """Do something in a process with a mount namespace of its own and return the numbers it answers."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            syscalls.unshare(syscalls.NEW_MOUNTS)
-            syscalls.mount("none", "/", flags=syscalls.RECURSIVE | syscalls.PRIVATE)
-            os.write(writing, " ".join(map(str, act())).encode()[:4000])
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(writing)
-    said = b""
-    while piece := os.read(reading, 4096):
-        said += piece
-    os.close(reading)
-    os.waitpid(child, 0)
-    return [int(word) for word in said.split()]

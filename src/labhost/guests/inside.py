@@ -6,11 +6,15 @@ import _signal  # type: ignore[import-not-found]
 import os
 
 from labhost.guests import syscalls
+from labhost.guests.aside import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+APART = b"."  # said once the namespaces are there; anything else is why they, or the machine, are not
+# What a container has of its own besides its mounts and its processes.
+NAMESPACES = syscalls.NEW_CGROUPS | syscalls.NEW_NAMES | syscalls.NEW_IPC | syscalls.NEW_NETWORK
 INITS = ("/sbin/init", "/lib/systemd/systemd")
 DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
 LINKS = {
@@ -21,20 +25,34 @@ READ_ONLY = ("proc/sys", "proc/sysrq-trigger", "proc/irq", "proc/bus")
 DROPPED = (16, 17, 25, 34)
 # There is no udev in a container, and netplan asks for one.
 UDEVADM = "#!/bin/sh\nexit 0\n"
+# A card here has an address, but none that the kernel calls permanent; netplan's networks are matched by that one.
+NETPLAN = """#!/bin/sh
+case $0 in
+*/systemd/system-generators/*) /run/lab/systemd/system-generators/netplan "$@" ;;
+*) /run/lab/generate "$@" ;;
+esac
+code=$?
+sed -i s/^PermanentMACAddress=/MACAddress=/ /run/systemd/network/*.network 2>/dev/null
+exit $code
+"""
+GENERATORS = ("usr/libexec/netplan/generate", "usr/lib/netplan/generate")
+# Where cloud-init looks for what a machine would find on its CD.
+SEED = "var/lib/cloud/seed/nocloud"
 
 
 class Machine:
     """What a container is made of; all paths are this machine's."""
 
-    __slots__ = ("group", "layer", "root", "terminal", "top", "uuid")
+    __slots__ = ("group", "layer", "root", "seed", "terminal", "top", "uuid")
 
-    def __init__(self, *, top: str, layer: str, root: str, terminal: str, group: str, uuid: str) -> None:
+    def __init__(self, *, top: str, layer: str, root: str, terminal: str, group: str, uuid: str, seed: str) -> None:
         self.top = top  # folder to put it all together in
         self.layer = layer  # folder with `upper`
         self.root = root  # what lies below the layer
         self.terminal = terminal  # its /dev/console
         self.group = group  # its control group
         self.uuid = uuid
+        self.seed = seed  # folder with what cloud-init is told; empty when it is told nothing
 
 
 def become(machine: Machine, terminal: int, say: int, wait: int) -> NoReturn:
@@ -51,10 +69,8 @@ def become(machine: Machine, terminal: int, say: int, wait: int) -> NoReturn:
         _close_all_but(say, wait)
         with open(f"{machine.group}/cgroup.procs", "w", encoding="ascii") as file:
             file.write("0")
-        syscalls.unshare(
-            syscalls.NEW_MOUNTS | syscalls.NEW_CGROUPS | syscalls.NEW_NAMES | syscalls.NEW_IPC | syscalls.NEW_NETWORK
-        )
-        os.write(say, b".")
+        syscalls.unshare(syscalls.NEW_MOUNTS | NAMESPACES)
+        os.write(say, APART)
         if not os.read(wait, 1):
             os._exit(1)
         _furnish(machine)
@@ -69,7 +85,7 @@ def become(machine: Machine, terminal: int, say: int, wait: int) -> NoReturn:
             raise OSError("no init in the guest's root")
         os.execve(init, [init], environment)
     except BaseException as problem:
-        os.write(say, f"{type(problem).__name__}: {problem}".encode(errors="replace"))
+        os.write(say, words(problem).encode(errors="replace"))
     os._exit(1)
 
 
@@ -89,8 +105,8 @@ def _furnish(machine: Machine) -> None:
     syscalls.mount("none", "/", flags=syscalls.RECURSIVE | syscalls.PRIVATE)
     for name in ("upper", "work"):
         os.makedirs(f"{machine.layer}/{name}", exist_ok=True)
-    options = f"lowerdir={machine.root},upperdir={machine.layer}/upper,workdir={machine.layer}/work"
-    syscalls.mount("overlay", top, "overlay", options=f"{options},redirect_dir=off,metacopy=off,index=off,xino=off")
+    options = overlay(machine.root, f"{machine.layer}/upper", f"{machine.layer}/work")
+    syscalls.mount("overlay", top, "overlay", options=options)
     quiet = syscalls.NO_SETUID | syscalls.NO_DEVICES | syscalls.NO_PROGRAMS
     syscalls.mount("proc", f"{top}/proc", "proc", quiet)
     for path in READ_ONLY:
@@ -105,8 +121,24 @@ def _furnish(machine: Machine) -> None:
     _devices(machine)
     syscalls.mount("tmpfs", f"{top}/run", "tmpfs", syscalls.NO_SETUID | syscalls.NO_DEVICES, "mode=755")
     syscalls.mount("tmpfs", f"{top}/tmp", "tmpfs", syscalls.NO_SETUID | syscalls.NO_DEVICES, "mode=1777")
-    _hide_udevadm(top)
+    _replace(top)
+    if machine.seed:
+        os.makedirs(f"{top}/{SEED}", exist_ok=True)
+        syscalls.mount(machine.seed, f"{top}/{SEED}", flags=syscalls.BIND)
+        syscalls.mount("", f"{top}/{SEED}", flags=syscalls.BIND | syscalls.REMOUNT | syscalls.READ_ONLY)
     syscalls.change_root(top)
+
+
+def overlay(lower: str, upper: str, work: str) -> str:
+    """Return the options of an overlay; its upper layer can be copied and put over the same root again."""
+    words = {"lowerdir": lower, "upperdir": upper, "workdir": work}
+    plain = {"redirect_dir": "off", "metacopy": "off", "index": "off", "xino": "off"}
+    return ",".join(f"{name}={_escaped(word)}" for name, word in {**words, **plain}.items())
+
+
+def _escaped(path: str) -> str:
+    """Return a path as a word of the options, where colons and commas mean something."""
+    return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
 
 
 def _devices(machine: Machine) -> None:
@@ -128,10 +160,23 @@ def _devices(machine: Machine) -> None:
     syscalls.mount(machine.terminal, f"{folder}/console", flags=syscalls.BIND)
 
 
-def _hide_udevadm(top: str) -> None:
-    program = f"{top}/usr/bin/udevadm"
-    if os.path.exists(program):
-        with open(f"{top}/run/udevadm", "w", encoding="ascii") as file:
-            file.write(UDEVADM)
-        os.chmod(f"{top}/run/udevadm", 0o755)
-        syscalls.mount(f"{top}/run/udevadm", program, flags=syscalls.BIND)
+def _replace(top: str) -> None:
+    """Put ours in the place of the programs that expect a machine."""
+    os.makedirs(f"{top}/run/lab/systemd/system-generators")
+    if os.path.exists(f"{top}/usr/bin/udevadm"):
+        _cover(top, "usr/bin/udevadm", UDEVADM)
+    generator = next((path for path in GENERATORS if os.path.isfile(f"{top}/{path}")), "")
+    if generator:
+        with open(f"{top}/run/lab/generate", "w", encoding="ascii"):
+            pass
+        syscalls.mount(f"{top}/{generator}", f"{top}/run/lab/generate", flags=syscalls.BIND)
+        os.symlink("../../generate", f"{top}/run/lab/systemd/system-generators/netplan")
+        _cover(top, generator, NETPLAN)
+
+
+def _cover(top: str, program: str, script: str) -> None:
+    ours = f"{top}/run/lab/{program.replace('/', '-')}"
+    with open(ours, "w", encoding="ascii") as file:
+        file.write(script)
+    os.chmod(ours, 0o755)
+    syscalls.mount(ours, f"{top}/{program}", flags=syscalls.BIND)

@@ -43,16 +43,32 @@ def realise(world: World, *, anyhow: bool = False) -> None:
     if not is_wanted(world):
         return
     with world.lock("network"):
-        if not os.path.exists(place(world)):
-            ip("netns", "add", namespace(world))
-            ip("-n", namespace(world), "link", "set", "lo", "alias", world.path[:_ALIAS_MOST])
-            ip("netns", "exec", namespace(world), "sh", "-c", _MANNERS)
+        known = world.read("network")
+        number = _founded(world, known.get("namespace"))
+        if number != known.get("namespace"):
+            known = {"namespace": number}
+            world.write("network", known)
         wanted = real_plan.plan(world)
-        said = {"namespace": os.stat(place(world)).st_ino, "plan": wanted}
-        if not anyhow and world.read("network") == said:
+        said = {"namespace": number, "plan": wanted}
+        if not anyhow and known == said:
             return
         _change(world, wanted)
         world.write("network", said)
+
+
+def _founded(world: World, known: int | None) -> int:
+    """Make the namespace, unless it is the known one, and return its number."""
+    name = namespace(world)
+    if os.path.exists(place(world)):
+        number = os.stat(place(world)).st_ino
+        if number == known:
+            return number
+        # Somebody died on the way here, or the machine was started anew: what is not whole is made again.
+        ip_try("netns", "del", name)
+    ip("netns", "add", name)
+    ip("-n", name, "link", "set", "lo", "alias", world.path[:_ALIAS_MOST])
+    ip("netns", "exec", name, "sh", "-c", _MANNERS)
+    return os.stat(place(world)).st_ino
 
 
 def follow(world: World) -> None:
@@ -110,6 +126,14 @@ def _addresses(device: str, wanted: list[str], there: dict[str, Any]) -> list[st
 
 def unrealise(world: World) -> None:
     """Take the namespace with all in it away, and what joins it to the machine."""
+    if os.path.isdir(f"{world.path}/state"):
+        with world.lock("network"):
+            _unrealise(world)
+    else:
+        _unrealise(world)
+
+
+def _unrealise(world: World) -> None:
     from labhost.net import real_dhcp
 
     real_dhcp.stop(world)

@@ -205,7 +205,13 @@ def _numbers(world: World) -> list[int]:
 def is_running(world: World) -> bool:
     """Tell whether the server runs."""
     numbers = _numbers(world)
-    return len(numbers) == 2 and processes.is_alive(numbers[1], called="dhcpd")
+    return len(numbers) == 2 and _is_ours(world, numbers[1], "dhcpd")
+
+
+def _is_ours(world: World, number: int, called: str) -> bool:
+    """Tell whether a process is the one that was written down: a number may be somebody else's by now."""
+    home = os.path.realpath(f"{world.path}/run")
+    return processes.is_alive(number, called=called) and processes.folder(number) == home
 
 
 def stop(world: World) -> None:
@@ -215,7 +221,7 @@ def stop(world: World) -> None:
         return
     deadline = time.monotonic() + LIMIT
     for number, called in zip(numbers, (KEEPER, "dhcpd"), strict=False):
-        while processes.is_alive(number, called=called) and time.monotonic() < deadline:
+        while _is_ours(world, number, called) and time.monotonic() < deadline:
             os.kill(number, _signal.SIGKILL)
             time.sleep(0.002)
     for name in ("dhcpd.pids", "dhcpd.pid"):

@@ -54,8 +54,12 @@ def copy(volume: str, target: str) -> None:
     passing = f"{goal}.{os.getpid()}"
     os.mkdir(passing)
     kept = [f"{source}/{name}" for name in KEPT if os.path.exists(f"{source}/{name}")]
-    _run("cp", "-a", "--sparse=auto", "--reflink=auto", *kept, passing + "/")
-    os.rename(passing, goal)
+    try:
+        _run("cp", "-a", "--sparse=auto", "--reflink=auto", *kept, passing + "/")
+        os.rename(passing, goal)
+    except BaseException:
+        _clear(passing)
+        raise
 
 
 def move(volume: str, target: str) -> None:
@@ -69,9 +73,13 @@ def remove(volume: str) -> None:
     """Remove the layer of a volume's file, if there is one."""
     layer = beside(volume)
     if os.path.isdir(layer):
-        from shutil import rmtree
+        _clear(layer)
 
-        rmtree(layer)
+
+def _clear(folder: str) -> None:
+    from shutil import rmtree
+
+    rmtree(folder)
 
 
 def mark(volume: str) -> str:

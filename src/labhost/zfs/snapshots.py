@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from labhost.guests.stillness import Stillness
 from labhost.zfs import contents, layers, removal
 from labhost.zfs.errors import ZfsError
 from labhost.zfs.space import Space
@@ -33,12 +34,13 @@ def take(datasets: Datasets, wanted: list[str], props: dict[str, str]) -> None:
     if complaints:
         raise ZfsError(complaints[0], complaints[1:])
     txg = datasets.advance()
-    for full in dict.fromkeys(wanted):
-        name, _, snap = full.partition("@")
-        dataset = datasets.all[name]
-        facts = {**datasets.stamp(), "txg": txg, "refer": space.referenced(dataset), "local": dict(props)}
-        _keep(datasets, name, facts)
-        dataset.setdefault("snapshots", {})[snap] = facts
+    with Stillness(datasets.world, {full.partition("@")[0] for full in wanted}):
+        for full in dict.fromkeys(wanted):
+            name, _, snap = full.partition("@")
+            dataset = datasets.all[name]
+            facts = {**datasets.stamp(), "txg": txg, "refer": space.referenced(dataset), "local": dict(props)}
+            _keep(datasets, name, facts)
+            dataset.setdefault("snapshots", {})[snap] = facts
 
 
 def _keep(datasets: Datasets, name: str, facts: Dataset) -> None:

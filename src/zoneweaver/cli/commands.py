@@ -30,5 +30,6 @@ for _name, _help in {
     app.command(f"zoneweaver.cli.{_name}:app", name=_name, help=_help)
 app.command("zoneweaver.cli.status:status", name="status", help="Say how the agent and its host are.")
 app.command("zoneweaver.cli.serve:serve", name="serve", help="Run the agent in the foreground.")
+app.command("zoneweaver.cli.demo:demo", name="demo", help="Show a zone's life on a lab host of its own.")
 app.command("zoneweaver.cli.completion:completion", name="completion", help="Print the completion script for a shell.")
 app.command("zoneweaver.cli.status:version", name="version", help="Print the version.")

@@ -25,6 +25,10 @@ app: Final = App(
 
 templates: Final = App(name="template", help="Systems that zones of a lab can begin as.", default_parameter=PARAMETERS)
 app.command(templates)
+app.command(
+    "zoneweaver.cli.lab_guests:ssh", name="ssh", help="Log in to a zone's guest by SSH, or run a command there."
+)
+app.command("zoneweaver.cli.lab_guests:console", name="console", help="Sit down at a zone's console; ~. leaves it.")
 
 TEMPLATE: Final = "debian-12"
 REAL: Final = ("container", "qemu")
@@ -33,7 +37,8 @@ VARIABLE: Final = "ZONEWEAVER_LAB_GUEST"
 World = Annotated[Path | None, Parameter(name="--dir")]
 
 
-def _world(given: Path | None) -> Path:
+def world_of(given: Path | None) -> Path:
+    """Return the folder of the lab host: the given one, or that in the state folder."""
     return (given or lab_home() / "lab").absolute()
 
 
@@ -56,9 +61,9 @@ def up(*, dir_: World = None) -> None:
     dir_
         Its folder ($ZONEWEAVER_HOME/lab).
     """
-    world = _world(dir_)
+    world = world_of(dir_)
     world.parent.mkdir(parents=True, exist_ok=True)
-    kind, why = guests()
+    kind, why = guests(world)
     terminal.say(f"Guests: {kind} ({why}).")
     _labhost("up", str(world), f"guest={kind}")
     _furnish(world, kind)
@@ -73,7 +78,7 @@ def down(*, dir_: World = None) -> None:
     dir_
         Its folder ($ZONEWEAVER_HOME/lab).
     """
-    _labhost("down", str(_existing(dir_)))
+    _labhost("down", str(existing(dir_)))
 
 
 @app.command
@@ -85,7 +90,7 @@ def examples(*, dir_: World = None) -> None:
     dir_
         Its folder ($ZONEWEAVER_HOME/lab).
     """
-    _labhost("examples", str(_existing(dir_)))
+    _labhost("examples", str(existing(dir_)))
 
 
 @app.command
@@ -97,7 +102,7 @@ def status(*, dir_: World = None) -> None:
     dir_
         Its folder ($ZONEWEAVER_HOME/lab).
     """
-    world = _existing(dir_)
+    world = existing(dir_)
     environment = {**os.environ, "PATH": f"{world}/bin:{os.environ.get('PATH', '')}"}
     for argv in (["zoneadm", "list", "-cv"], ["zfs", "list"], ["dladm", "show-link"]):
         terminal.put(f"$ {' '.join(argv)}")
@@ -146,7 +151,7 @@ def fault(
     options = ["--nth", str(nth), "--when", when, "--message", message, "--exit", str(exit_), "--seconds", str(seconds)]
     if always:
         options.append("--always")
-    _labhost("fault", str(_existing(dir_)), *options, "--", act, command, *words)
+    _labhost("fault", str(existing(dir_)), *options, "--", act, command, *words)
 
 
 @app.command
@@ -160,20 +165,22 @@ def faults(*, clear: bool = False, dir_: World = None) -> None:
     dir_
         Its folder ($ZONEWEAVER_HOME/lab).
     """
-    _labhost("clear" if clear else "faults", str(_existing(dir_)))
+    _labhost("clear" if clear else "faults", str(existing(dir_)))
 
 
-def _existing(given: Path | None) -> Path:
-    world = _world(given)
+def existing(given: Path | None) -> Path:
+    """Return the folder of a lab host that is there. Raises UsageError."""
+    world = world_of(given)
     if not (world / "state").is_dir():
         raise UsageError(f"There is no lab host in {world}: make one with `zoneweaver lab up`")
     return world
 
 
-def guests() -> tuple[str, str]:
+def guests(world: Path) -> tuple[str, str]:
     """Return which guests the zones get and why, from ZONEWEAVER_LAB_GUEST. Raises UsageError for unknown kinds."""
     wanted = os.environ.get(VARIABLE, "").strip()
-    argv = [sys.executable, "-m", "labhost", "guest", wanted]
+    there = next(folder for folder in (world, *world.parents) if folder.is_dir())
+    argv = [sys.executable, "-m", "labhost", "guest", wanted, "--dir", str(there)]
     done = subprocess.run(argv, check=False, capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise UsageError(done.stderr.strip().removeprefix("labhost: ") or f"{VARIABLE}: {wanted!r} cannot be had")
@@ -231,7 +238,7 @@ def put(name: str, /, *names: str, dir_: World = None) -> None:
     dir_
         Its folder ($ZONEWEAVER_HOME/lab).
     """
-    _labhost("template", "put", str(_existing(dir_)), name, *names)
+    _labhost("template", "put", str(existing(dir_)), name, *names)
 
 
 @templates.command(name="list")
@@ -260,11 +267,11 @@ def run() -> None:
     """
     from zoneweaver import agent, settings  # noqa: PLC0415  # late: nothing else here needs the agent
 
-    kind, why = guests()
-    terminal.say(f"Guests: {kind} ({why}).")
     state = lab_home().absolute()
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
     world = state / "lab"
+    kind, why = guests(world)
+    terminal.say(f"Guests: {kind} ({why}).")
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
     _labhost("up", str(world), f"guest={kind}")
     _furnish(world, kind)
     used = settings.load(

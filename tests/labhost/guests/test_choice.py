@@ -18,7 +18,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Return what says what this machine has: containers, machines, a processor that runs them, a template."""
 
     def has(*, containers: str = "", machines: str = "", fast: bool = False, template: str = "") -> None:
-        monkeypatch.setattr(container, "why_not", lambda: containers)
+        monkeypatch.setattr(container, "why_not", lambda _folder="": containers)
         monkeypatch.setattr(qemu, "why_not", lambda: machines)
         monkeypatch.setattr(qemu_probe, "answer", lambda: (fast, "it was tried"))
         monkeypatch.setattr(choice, "_no_template", lambda: template)
