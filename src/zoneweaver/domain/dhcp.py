@@ -2,7 +2,8 @@
 
 `DhcpSubnet.from_json` and `Reservation.from_json` check what a request says and name the field that is wrong.
 `DhcpConfig.with_subnet`, `with_reservation`, `without_subnet`, `without_reservation` make another configuration and
-refuse what does not go together. `next_free` finds an address that nobody has.
+refuse what does not go together; `Foreign` is what the server is told by others. `next_free` finds an address that
+nobody has.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ class DhcpSubnet:
     first: IPv4Address
     last: IPv4Address
     dns: tuple[IPv4Address, ...] = ()
+    authoritative: bool = False
+    """Whether this server alone is to be believed: it says no to cards that ask for an address of elsewhere."""
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> DhcpSubnet:
         """Read `subnet`, `netmask` (or a prefix in `subnet`), `router`, `range_start`, `range_end`, `dns`.
 
-        Raises Invalid naming the field.
+        `authoritative` is optional too. Raises Invalid naming the field.
         """
         network = _network(body.get("subnet"), body.get("netmask"))
         router = host_address(body.get("router") or "", field="router", within=network)
@@ -44,7 +47,11 @@ class DhcpSubnet:
             raise Invalid(f"range_end must not come before range_start: {last} is below {first}", field="range_end")
         if first <= router <= last:
             raise Invalid(f"range_start to range_end must not hold the router {router}", field="range_start")
-        return cls(network=network, router=router, first=first, last=last, dns=_servers(body.get("dns")))
+        alone = body.get("authoritative") or False
+        if not isinstance(alone, bool):
+            raise Invalid("authoritative must be true or false", field="authoritative")
+        servers = _servers(body.get("dns"))
+        return cls(network=network, router=router, first=first, last=last, dns=servers, authoritative=alone)
 
     def as_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""
@@ -55,6 +62,7 @@ class DhcpSubnet:
             "range_start": str(self.first),
             "range_end": str(self.last),
             "dns": [str(server) for server in self.dns],
+            "authoritative": self.authoritative,
         }
 
     def gives(self, address: IPv4Address) -> bool:
@@ -85,6 +93,23 @@ class Reservation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A host that somebody else told the server about; what was not said is None."""
+
+    hostname: str
+    mac: str | None = None
+    ip: IPv4Address | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Foreign:
+    """What the server is told by others: not ours to change, and in the way of what would contradict it."""
+
+    networks: tuple[IPv4Network, ...] = ()
+    hosts: tuple[Held, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DhcpConfig:
     """Subnets and reservations, each in the order in which they came."""
 
@@ -99,7 +124,9 @@ class DhcpConfig:
         """Return the reservation of this host, upper and lower case alike."""
         return next((item for item in self.reservations if item.hostname.lower() == name.lower()), None)
 
-    def with_subnet(self, new: DhcpSubnet, *, replacing: IPv4Network | None = None) -> DhcpConfig:
+    def with_subnet(
+        self, new: DhcpSubnet, *, replacing: IPv4Network | None = None, foreign: Foreign | None = None
+    ) -> DhcpConfig:
         """Serve a subnet too, in the place of the one it replaces (by default the one of the same network).
 
         Reservations stay as they are. Raises Conflict when it overlaps with another subnet, or when reservations of
@@ -107,7 +134,7 @@ class DhcpConfig:
         """
         old = replacing or new.network
         others = [item for item in self.subnets if item.network != old]
-        refuse_overlap((item.network for item in others), new.network)
+        refuse_overlap([item.network for item in others] + list(foreign.networks if foreign else ()), new.network)
         gone = next((item for item in self.subnets if item.network == old), None)
         if gone is not None:
             outside = [item for item in self.reservations if item.ip in old and not _fits(new, item.ip)]
@@ -130,20 +157,19 @@ class DhcpConfig:
             )
         return replace(self, subnets=tuple(item for item in self.subnets if item.network != network))
 
-    def with_reservation(self, new: Reservation, *, foreign: DhcpConfig | None = None) -> DhcpConfig:
-        """Reserve an address too. Raises Conflict and Invalid naming the field.
-
-        `foreign` is what the server is told elsewhere; its subnets count, and so do its reservations.
-        """
-        subnets = self.subnets + (foreign.subnets if foreign else ())
-        refuse_duplicate((*self.reservations, *(foreign.reservations if foreign else ())), new)
-        if subnets:
-            around = next((item for item in subnets if new.ip in item.network), None)
+    def with_reservation(self, new: Reservation, *, foreign: Foreign | None = None) -> DhcpConfig:
+        """Reserve an address too. Raises Conflict and Invalid naming the field."""
+        refuse_duplicate((*self.reservations, *(foreign.hosts if foreign else ())), new)
+        networks = [item.network for item in self.subnets] + list(foreign.networks if foreign else ())
+        if networks:
+            around = next((network for network in networks if new.ip in network), None)
             if around is None:
-                served = ", ".join(str(item.network) for item in subnets)
+                served = ", ".join(str(network) for network in networks)
                 raise Invalid(f"ip must be inside a subnet that is served ({served}): {new.ip}", field="ip")
-            host_address(str(new.ip), field="ip", within=around.network)
-            refuse_router([new], around)
+            host_address(str(new.ip), field="ip", within=around)
+        ours = self.serving(new.ip)
+        if ours is not None:
+            refuse_router([new], ours)
         return replace(self, reservations=(*self.reservations, new))
 
     def without_reservation(self, name: str) -> DhcpConfig:
@@ -204,21 +230,20 @@ def refuse_overlap(networks: Iterable[IPv4Network], new: IPv4Network, *, field: 
             )
 
 
-def refuse_duplicate(reservations: Iterable[Reservation], new: Reservation) -> None:
+def refuse_duplicate(there: Iterable[Reservation | Held], new: Reservation) -> None:
     """Raise Conflict when a name, a MAC address or an address is reserved; the field and the holder are named."""
-    for there in reservations:
+    for item in there:
         for field, mine, theirs in (
-            ("hostname", new.hostname.lower(), there.hostname.lower()),
-            ("mac", new.mac, there.mac),
-            ("ip", new.ip, there.ip),
+            ("hostname", new.hostname.lower(), item.hostname.lower()),
+            ("mac", new.mac, item.mac),
+            ("ip", new.ip, item.ip),
         ):
             if mine == theirs:
+                holder = "" if field == "hostname" else f" for {item.hostname}"
                 raise Conflict(
-                    f"{field} {mine} is reserved for {there.hostname}"
-                    if field != "hostname"
-                    else f"hostname {new.hostname} has a reservation: {there.mac} {there.ip}",
+                    f"{field} {getattr(new, field)} is reserved already{holder}",
                     code="reserved",
-                    details={"field": field, "hostname": there.hostname},
+                    details={"field": field, "hostname": item.hostname},
                 )
 
 
