@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FOLDERS = (
     "bin", "faults", "state", "volumes", "root/etc/zones", "root/var/run/zones", "root/iso", "root/dev/zvol/dsk",
     "root/dev/zvol/rdsk", "root/tmp", "root/usr/share/bhyve/firmware", "root/etc/opt", "root/var/opt", "root/var/log",
+    "root/etc/ipf", "root/var/db",
 )  # fmt: skip
 FIRMWARE = (
     "BHYVE", "BHYVE_CSM", "BHYVE_DEBUG", "BHYVE_DEBUG_CSM", "BHYVE_RELEASE", "BHYVE_RELEASE_CSM", "BHYVE_VARS",
@@ -89,6 +90,7 @@ def found(path: str, settings: dict[str, object]) -> World:
     _place(f"{path}/root/etc/zones/index", "global:installed:/:\n")
     for name in FIRMWARE:
         _place(f"{path}/root/usr/share/bhyve/firmware/{name}.fd", f"{name}\n")
+    _place(f"{path}/root/var/db/dhcpd.leases", "")
     _networks(world)
     with world.lock("zfs"):
         state = world.read("zfs")

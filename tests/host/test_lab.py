@@ -1,10 +1,6 @@
 """The drivers against the lab host's commands, which were written from the manual pages alone."""
 
 import asyncio
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -18,25 +14,7 @@ from zoneweaver.host import bhyvectl, dladm, svcs, zfs, zoneadm, zonecfg, zpool
 from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
 
-SOURCES = Path(__file__).parents[2] / "src"
 TAGS = zfs.Tags(task="T1", zone="web")
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    folder = tmp_path_factory.mktemp("lab")
-
-    def labhost(action: str) -> None:
-        argv = [sys.executable, "-m", "labhost", action, str(folder / "world")]
-        subprocess.run(argv, check=True, capture_output=True, env={"PYTHONPATH": str(SOURCES)})
-
-    labhost("up")
-    yield Host(
-        root=folder / "world/root",
-        scratch=folder / "scratch",
-        command_path=(str(folder / "world/bin"), "/usr/bin", "/bin"),
-    )
-    labhost("down")
 
 
 async def refused(host: Host, command: object) -> str:

@@ -86,7 +86,7 @@ def active() -> Query[Active]:
 
 def said_not_running(stderr: str) -> bool:
     """Say whether the packet filter is not enabled, so that there is nobody to talk to."""
-    return "I/O error" in stderr or "No such file or directory" in stderr
+    return "I/O error" in stderr or "/dev/ipnat: open: No such" in stderr
 
 
 def said_syntax(stderr: str) -> bool:
