@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from tests.host.configurations import configurations
 
 from zoneweaver.domain.errors import CommandFailed
+from zoneweaver.domain.network import LinkClass
 from zoneweaver.domain.sizes import Size
 from zoneweaver.domain.zone import ZoneConfig, attr, device
 from zoneweaver.domain.zonestate import ZoneState
@@ -71,7 +72,7 @@ async def test_links_are_made_looked_at_and_deleted(host: Host) -> None:
     assert await host.ask(dladm.find_vnic("none0")) is None
     stub = await host.ask(dladm.find_link("stub7"))
     assert stub is not None
-    assert stub.kind is dladm.LinkClass.ETHERSTUB
+    assert stub.kind is LinkClass.ETHERSTUB
     assert await host.ask(dladm.find_link("none0")) is None
     assert {"stub7", "t0"} <= {link.link for link in await host.ask(dladm.show_links())}
     assert dladm.said_busy(await refused(host, dladm.delete_etherstub("stub7")))

@@ -31,9 +31,8 @@ class _Block:
 
 def read(text: str | None, name: str, *, path: str = "file") -> tuple[str, ...] | None:
     """Return the lines of a block; None when there is no such block, or no file. Raises BrokenFile."""
-    return next(
-        (part.lines for part in _parts(text or "", path) if isinstance(part, _Block) and part.name == name), None
-    )
+    found = {part.name: part.lines for part in _parts(text or "", path) if isinstance(part, _Block)}
+    return found.get(name)
 
 
 def names(text: str | None, *, path: str = "file") -> tuple[str, ...]:

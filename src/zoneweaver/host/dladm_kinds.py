@@ -7,7 +7,7 @@ makes one list of `domain.network.Link` from what the commands say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -142,24 +142,23 @@ def remove_from_bridge(bridge: str, members: Sequence[str]) -> Command:
 
 
 def joined(
-    links: Iterable[Link],
+    links: tuple[Link, ...],
     *,
-    vnics: Iterable[Vnic] = (),
-    phys: Iterable[Phys] = (),
+    vnics: tuple[Vnic, ...] = (),
+    phys: tuple[Phys, ...] = (),
     macs: dict[str, str] | None = None,
-    vlans: Iterable[Vlan] = (),
+    vlans: tuple[Vlan, ...] = (),
 ) -> tuple[network.Link, ...]:
     """Return every link with what the commands about its kind say; the order is that of `links`."""
-    listed = tuple(links)
     cards = {item.link: item for item in vnics}
     speeds = {item.link: item.speed for item in phys}
     numbers = {item.link: item.vid for item in vlans}
     known = macs or {}
     member_of = {
-        member: link.link.removesuffix("0") for link in listed if link.kind is LinkClass.BRIDGE for member in link.over
+        member: link.link.removesuffix("0") for link in links if link.kind is LinkClass.BRIDGE for member in link.over
     }
     found = []
-    for link in listed:
+    for link in links:
         card = cards.get(link.link)
         # A VLAN has the address of the link that it is over, an aggregation that of its first card.
         shares = link.over[0] if link.kind in {LinkClass.VLAN, LinkClass.AGGR} and link.over else link.link
