@@ -85,7 +85,7 @@ class Wishes:
             if self.chance.random() < 0.3:
                 nic["mac_addr"] = f"2:8:20:{self.chance.randint(0, 255):x}:{self.chance.randint(0, 255):x}:1"
         if self.chance.random() < 0.2:
-            nic["allowed_address"] = "10.0.0.5/24"
+            nic["allowed_address"] = f"10.0.{self.number // 250}.{self.number % 250 + 1}/16"
         return nic
 
     def create(self, name: str) -> Wish:

@@ -35,10 +35,9 @@ class LinkClass(enum.StrEnum):
 
     @property
     def carries_vnics(self) -> bool:
-        """Whether a VNIC can be made over such a link."""
+        """Whether a VNIC or a VLAN can be made over such a link; over a VLAN or a VNIC none can."""
         return self in {
             LinkClass.PHYS,
-            LinkClass.VLAN,
             LinkClass.AGGR,
             LinkClass.ETHERSTUB,
             LinkClass.SIMNET,

@@ -1,7 +1,7 @@
 """ipadm(8): IP interfaces of the global zone, their addresses, and which of them forward.
 
 Offers `show_interfaces`, `show_addresses`, `find_address`, `show_forwarding`; `create_interface`, `delete_interface`,
-`create_address`, `delete_address`, `set_forwarding`; and what a refusal meant: `said_exists`, `said_missing`.
+`create_address`, `delete_address`, `set_forwarding`, `reset_forwarding`; and what a refusal meant: `said_exists`, `said_missing`.
 """
 
 from __future__ import annotations
@@ -88,6 +88,11 @@ def said_exists(stderr: str) -> bool:
 def said_missing(stderr: str) -> bool:
     """Say whether the interface, the address object or the link did not exist."""
     return any(text in stderr for text in ("Object not found", "No such interface", "Datalink does not exist"))
+
+
+def reset_forwarding(interface: str, *, family: str = "ipv4") -> Command:
+    """Let an interface forward as if it had never been set for it."""
+    return _change("reset-ifprop", "-p", "forwarding", "-m", family, interface)
 
 
 _IF: Final = ("IFNAME", "CLASS", "STATE", "PERSISTENT")

@@ -1,7 +1,7 @@
 """ipnat(8): the rules of address translation, as text and in the kernel.
 
 Offers `render` and `parse` of one rule (`domain.nat.NatRule`), `rules` of lines; the commands `check` and `load` of a
-file; `active`, what the kernel does at the moment; and what a refusal meant: `said_not_running`, `said_syntax`.
+file, and `clear`; `active`, what the kernel does at the moment; and what a refusal meant: `said_not_running`, `said_syntax`.
 """
 
 from __future__ import annotations
@@ -77,6 +77,11 @@ def check(path: str) -> Command:
 def load(path: str = FILE) -> Command:
     """Put a file's rules in the place of those of the kernel. Sessions that there are go on as they began."""
     return Command(argv=("ipnat", "-C", "-f", path), changes=True, timeout=CHANGE_SECONDS)
+
+
+def clear() -> Command:
+    """Take every rule out of the kernel, where there is no file any more."""
+    return Command(argv=("ipnat", "-C"), changes=True, timeout=CHANGE_SECONDS)
 
 
 def active() -> Query[Active]:

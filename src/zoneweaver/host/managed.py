@@ -2,7 +2,8 @@
 
 `ManagedFile(host, path)` offers `read` (a block's lines), `text`, `foreign`, and the change in steps: `stage` makes the
 new version beside the file, so that the program it is for can check it; `commit` puts it in the file's place by
-renaming, or `discard` drops it; `revert` brings the previous version back. Mode and owner stay as they were.
+renaming, or `discard` drops it; `revert` brings the previous version back, `sweep` clears away what a dead agent left
+beside the file. Mode and owner stay as they were.
 
 The agent writes these files itself, since no rights profile gives a command that does: it must be root, or hold the
 file and its folder.
@@ -102,6 +103,13 @@ class ManagedFile:
             with contextlib.suppress(OSError):
                 self._host.path(edit.staged).unlink()
 
+    def sweep(self) -> None:
+        """Remove new versions that a dead agent left beside the file; one task at a time changes it. Never raises."""
+        with contextlib.suppress(OSError, NotWritable):
+            target = self._target()
+            for left in target.parent.glob(f"{target.name}{_STAGED}*"):
+                left.unlink(missing_ok=True)
+
     def revert(self, edit: Edit) -> None:
         """Bring the version before back, whatever is there now. Raises NotWritable."""
         before = edit.before
@@ -139,9 +147,7 @@ class ManagedFile:
         new = target.with_name(target.name + suffix)
         try:
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            # Versions that a dead agent left behind; one task at a time changes a file.
-            for left in target.parent.glob(f"{target.name}{_STAGED}*"):
-                left.unlink(missing_ok=True)
+            self.sweep()
             handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)

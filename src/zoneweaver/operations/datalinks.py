@@ -1,0 +1,272 @@
+"""Steps on data links: made when they are not there, deleted when they are what was meant, and each the way back of
+the other.
+
+A VNIC carries its task in its MAC address (`domain.datalinks.own_mac`); the other kinds have no place for a mark, so
+what proves them is that they were not there when the task looked, and are now as it wanted them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from zoneweaver.domain.datalinks import Datalink, own_mac
+from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, NotFound, Refused
+from zoneweaver.domain.network import Link, LinkClass, holders, mac_users
+from zoneweaver.domain.zone import ResourceKind
+from zoneweaver.host import dladm, dladm_kinds, ipadm
+from zoneweaver.host.command import Command
+from zoneweaver.tasks.context import Context
+from zoneweaver.tasks.saga import Outputs, Step
+
+PROGRESS: Final = 40
+
+
+async def links(ctx: Context) -> tuple[Link, ...]:
+    """Ask the host for every link, with all that the commands about its kind tell."""
+    return dladm_kinds.joined(
+        await ctx.ask(dladm.show_links()),
+        vnics=await ctx.ask(dladm.show_vnics()),
+        phys=await ctx.ask(dladm_kinds.show_phys()),
+        macs=await ctx.ask(dladm_kinds.show_macs()),
+        vlans=await ctx.ask(dladm_kinds.show_vlans()),
+    )
+
+
+async def find(ctx: Context, kind: LinkClass, name: str) -> Datalink | None:
+    """Ask the host for one link; None when there is none of this kind and name.
+
+    One of this name and another kind is described as far as any link is.
+    """
+    if kind is LinkClass.VNIC:
+        vnic = await ctx.ask(dladm.find_vnic(name))
+        if vnic is not None:
+            return Datalink(kind=kind, name=name, over=(vnic.over,), vid=vnic.vid, mac=vnic.mac)
+    if kind is LinkClass.BRIDGE:
+        return await _bridge(ctx, name)
+    link = await ctx.ask(dladm.find_link(name))
+    if link is None:
+        return None
+    if link.kind is LinkClass.VLAN:
+        vid = next((vlan.vid for vlan in await ctx.ask(dladm_kinds.show_vlans()) if vlan.link == name), 0)
+        return Datalink(kind=link.kind, name=name, over=link.over, vid=vid)
+    if link.kind is LinkClass.AGGR:
+        for item in await ctx.ask(dladm_kinds.show_aggregations()):
+            if item.link == name:
+                facts = {"policy": item.policy, "lacp": item.lacp, "timer": item.timer}
+                return Datalink(kind=link.kind, name=name, over=link.over, **facts)
+    return Datalink(kind=link.kind, name=name, over=link.over)
+
+
+async def _bridge(ctx: Context, name: str) -> Datalink | None:
+    found = next((item for item in await ctx.ask(dladm_kinds.show_bridges()) if item.bridge == name), None)
+    if found is None:
+        return None
+    members = await ctx.ask(dladm_kinds.show_bridge_links(name))
+    facts: dict[str, Any] = {"protection": found.protection, "priority": found.priority}
+    return Datalink(kind=LinkClass.BRIDGE, name=name, over=tuple(members), **facts)
+
+
+def creating(wanted: Datalink) -> Command:
+    """Return the command that makes the link."""
+    match wanted.kind:
+        case LinkClass.ETHERSTUB:
+            return dladm.create_etherstub(wanted.name)
+        case LinkClass.VNIC:
+            return dladm.create_vnic(wanted.name, over=wanted.over[0], mac=wanted.mac, vid=wanted.vid)
+        case LinkClass.VLAN:
+            return dladm_kinds.create_vlan(wanted.name, over=wanted.over[0], vid=wanted.vid, force=wanted.force)
+        case LinkClass.AGGR:
+            facts = {"policy": wanted.policy, "lacp": wanted.lacp, "timer": wanted.timer}
+            return dladm_kinds.create_aggregation(wanted.name, over=wanted.over, **facts)
+        case LinkClass.BRIDGE:
+            return dladm_kinds.create_bridge(
+                wanted.name, members=wanted.over, protection=wanted.protection, priority=wanted.priority
+            )
+        case _:
+            raise Refused(f"Links of kind {wanted.kind} are not made here", code="not_made_here")
+
+
+def deleting(gone: Datalink) -> tuple[Command, ...]:
+    """Return the commands that delete the link; the members of a bridge leave it first."""
+    match gone.kind:
+        case LinkClass.ETHERSTUB:
+            return (dladm.delete_etherstub(gone.name),)
+        case LinkClass.VNIC:
+            return (dladm.delete_vnic(gone.name),)
+        case LinkClass.VLAN:
+            return (dladm_kinds.delete_vlan(gone.name),)
+        case LinkClass.AGGR:
+            return (dladm_kinds.delete_aggregation(gone.name),)
+        case LinkClass.BRIDGE:
+            leaving = (dladm_kinds.remove_from_bridge(gone.name, gone.over),) if gone.over else ()
+            return (*leaving, dladm_kinds.delete_bridge(gone.name))
+        case _:
+            raise Refused(f"Links of kind {gone.kind} are not deleted here", code="not_made_here")
+
+
+async def placed(ctx: Context, wanted: Datalink, *, there: Sequence[Link]) -> Datalink:
+    """Return what will be made, a VNIC with its address. Raises Conflict and NotFound for what stands in the way."""
+    by_name = {link.name: link for link in there}
+    if wanted.link in by_name:
+        kind = by_name[wanted.link].kind
+        raise Conflict(f"Link {wanted.link} exists already: it is of kind {kind}", code="link_exists")
+    fields = ("link",) if wanted.kind in {LinkClass.VNIC, LinkClass.VLAN} else None
+    for number, below in enumerate(wanted.over):
+        field = fields[0] if fields else f"links[{number}]"
+        _refuse_below(wanted, below, by_name.get(below), there, field=field)
+    if wanted.kind is LinkClass.VLAN:
+        for link in there:
+            if link.kind is LinkClass.VLAN and link.over == wanted.over and link.vid == wanted.vid:
+                text = f"VLAN {wanted.vid} of {wanted.over[0]} is {link.name} already"
+                raise Conflict(text, code="link_exists", details={"field": "vid", "link": link.name})
+    if wanted.kind is LinkClass.AGGR:
+        await _refuse_interfaces(ctx, wanted)
+    if wanted.kind is not LinkClass.VNIC:
+        return wanted
+    if wanted.mac is None:
+        return _with_mac(wanted, own_mac(ctx.task_id, wanted.name, {link.mac or "" for link in there}))
+    users = mac_users(there, wanted.mac)
+    if users:
+        raise Conflict(
+            f"mac_address {wanted.mac} is that of {', '.join(users)}",
+            code="mac_in_use",
+            details={"field": "mac_address", "links": list(users)},
+        )
+    return wanted
+
+
+def _refuse_below(wanted: Datalink, name: str, below: Link | None, there: Sequence[Link], *, field: str) -> None:
+    if below is None:
+        raise NotFound(f"{field}: link {name} does not exist", code="no_such_link", details={"field": field})
+    if below.zone is not None:
+        details = {"field": field, "zone": below.zone}
+        raise Conflict(f"{field}: {name} is lent to zone {below.zone}", code="link_busy", details=details)
+    details = {"field": field}
+    if wanted.kind is LinkClass.VNIC and not below.kind.carries_vnics:
+        raise Conflict(f"{field}: nothing can be made over {name}, a {below.kind}", code="wrong_kind", details=details)
+    if wanted.kind is LinkClass.VLAN and below.kind not in {LinkClass.PHYS, LinkClass.AGGR, LinkClass.ETHERSTUB}:
+        raise Conflict(f"{field}: nothing can be made over {name}, a {below.kind}", code="wrong_kind", details=details)
+    if wanted.kind is LinkClass.AGGR:
+        if below.kind is not LinkClass.PHYS:
+            raise Conflict(
+                f"{field}: {name} is of kind {below.kind}, no physical card", code="wrong_kind", details=details
+            )
+        busy = holders(there, (), name)
+        if busy:
+            raise Conflict(f"{field}: {name} is used by {', '.join(busy)}", code="link_busy", details=details)
+    if wanted.kind is LinkClass.BRIDGE and below.bridge is not None:
+        raise Conflict(f"{field}: {name} is in bridge {below.bridge}", code="link_busy", details=details)
+
+
+async def _refuse_interfaces(ctx: Context, wanted: Datalink) -> None:
+    plumbed = {interface.name for interface in await ctx.ask(ipadm.show_interfaces())}
+    for number, name in enumerate(wanted.over):
+        if name in plumbed:
+            field = f"links[{number}]"
+            text = f"{field}: {name} is used by the interface {name}"
+            raise Conflict(text, code="link_busy", details={"field": field})
+
+
+def _with_mac(wanted: Datalink, mac: str) -> Datalink:
+    return Datalink.from_json({**wanted.as_json(), "mac": mac})
+
+
+async def users(ctx: Context, name: str, *, there: Sequence[Link]) -> tuple[str, ...]:
+    """Say who uses a link: links over it, a running zone, the host's own interface, configurations of zones."""
+    found = list(holders(there, await ctx.ask(ipadm.show_interfaces()), name))
+    for zone, config in ctx.files.read_all().items():
+        nets = config.of(ResourceKind.NET)
+        if any(name in {net.key, net.get("global-nic")} for net in nets) and f"zone {zone}" not in found:
+            found.append(f"zone {zone}")
+    return tuple(found)
+
+
+async def refuse_used(ctx: Context, gone: Datalink, *, there: Sequence[Link], but: Sequence[str] = ()) -> None:
+    """Raise Conflict naming who uses a link that shall be deleted, those in `but` aside."""
+    busy = [user for user in await users(ctx, gone.link, there=there) if user not in but]
+    if busy:
+        raise Conflict(f"{gone.noun} is used by {', '.join(busy)}", code="link_busy", details={"used_by": busy})
+
+
+def make(wanted: Datalink) -> Step[Context]:
+    """Make a link; the way back deletes it, if it is the one that was meant."""
+    return Step(
+        name=f"create {wanted.noun}",
+        do=lambda ctx, _: _ensure(ctx, wanted),
+        undo=lambda ctx, _: _ensure_not(ctx, wanted),
+        progress=PROGRESS,
+        status="creating_link",
+        planned=(creating(wanted),),
+        planned_undo=deleting(wanted),
+    )
+
+
+def unmake(gone: Datalink) -> Step[Context]:
+    """Delete a link that is as it was seen; the way back makes it again."""
+
+    async def do(ctx: Context, _: Outputs) -> None:
+        found = await find(ctx, gone.kind, gone.name)
+        if found is not None and not found.same_as(gone):
+            # The members of a bridge go before it, so that half of the work may be done.
+            if not (ctx.resumed and gone.kind is LinkClass.BRIDGE and set(found.over) <= set(gone.over)):
+                raise Refused(f"{found.difference(gone)}; it was left alone", code="changed")
+        if found is not None:
+            await _delete(ctx, found)
+
+    async def undo(ctx: Context, _: Outputs) -> None:
+        found = await find(ctx, gone.kind, gone.name)
+        if found is not None and gone.kind is LinkClass.BRIDGE:
+            missing = [member for member in gone.over if member not in found.over]
+            if missing:
+                await ctx.run(dladm_kinds.add_to_bridge(gone.name, missing))
+        elif found is None:
+            await ctx.run(creating(gone))
+
+    return Step(
+        name=f"delete {gone.noun}",
+        do=do,
+        undo=undo,
+        progress=PROGRESS,
+        status="deleting_link",
+        planned=deleting(gone),
+        planned_undo=(creating(gone),),
+    )
+
+
+async def _ensure(ctx: Context, wanted: Datalink) -> dict[str, Any]:
+    found = await find(ctx, wanted.kind, wanted.name)
+    if found is not None and not (ctx.resumed and found.same_as(wanted)):
+        raise Refused(f"Link {wanted.name} exists already; it was left alone", code="link_exists")
+    if found is None:
+        try:
+            await ctx.run(creating(wanted))
+        except CommandFailed as error:
+            if dladm.said_exists(error.stderr):
+                raise Refused(f"Link {wanted.name} exists already; it was left alone", code="link_exists") from error
+            raise
+        found = await find(ctx, wanted.kind, wanted.name)
+        why = "there is none" if found is None else found.difference(wanted)
+        if why is not None:
+            raise Failed(f"dladm reported success, but {wanted.noun} is not as meant: {why}", code="not_as_meant")
+    return {"link": wanted.name}
+
+
+async def _ensure_not(ctx: Context, wanted: Datalink) -> None:
+    found = await find(ctx, wanted.kind, wanted.name)
+    if found is None:
+        return
+    if found.same_as(wanted):
+        await _delete(ctx, found)
+    else:
+        await ctx.say(f"{found.difference(wanted)}; it was left alone")
+
+
+async def _delete(ctx: Context, found: Datalink) -> None:
+    """Delete it; what was reported as failed may be done all the same."""
+    for command in deleting(found):
+        try:
+            await ctx.run(command)
+        except CommandFailed:
+            if await find(ctx, found.kind, found.name) is not None:
+                raise
