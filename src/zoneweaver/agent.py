@@ -23,10 +23,13 @@ from zoneweaver.api.routes import TABLE
 from zoneweaver.api.services import Services
 from zoneweaver.domain.errors import AgentError, Conflict, Unavailable
 from zoneweaver.host.command import Command, Completed
+from zoneweaver.host.judge import Limits as ArchiveLimits
 from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.operations.registry import OPERATIONS
 from zoneweaver.operations.zone_discover import ZoneDiscover
+from zoneweaver.services.artifacts import Artifacts
+from zoneweaver.services.artifacts import Limits as ArtifactLimits
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
@@ -122,6 +125,7 @@ async def serve(
         servers = server.make(App(parts.services, TABLE), settings)
         urls = [one.url for one in servers]
         token = await parts.services.keys.offer_setup_token()
+        await parts.services.artifacts.settle()
         async with parts.engine, _served(servers, parts.events):
             gc.collect()
             gc.freeze()  # what is there now stays for good and need not be looked at again
@@ -199,6 +203,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         output_limit=settings.tasks.output_limit,
         stop_seconds=settings.server.shutdown_seconds,
         retention=timedelta(days=settings.tasks.retention_days),
+        audit_retention=timedelta(days=settings.audit.retention_days),
     )
     database.listeners.append(metrics.heard)
     metrics.watch("running_tasks", "Tasks at work in this agent.", lambda: len(engine.running))
@@ -221,6 +226,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         trail=Trail(database=database),
         queueing=Queueing(database=database),
         zones=Zones(database=database, host=host, files=files, defaults=defaults),
+        artifacts=Artifacts(database=database, folder=settings.staging_path, limits=artifact_limits(settings)),
         tasks=Tasks(
             database=database,
             events=events,
@@ -232,6 +238,17 @@ def _compose(settings: Settings, database: Database) -> _Parts:
     )
     looker = Context(task_id="discovery", zone_name=None, params={}, host=host, files=files, database=database)
     return _Parts(services=services, engine=engine, events=events, looker=looker)
+
+
+def artifact_limits(settings: Settings) -> ArtifactLimits:
+    """Return what the settings allow of artifacts."""
+    chosen = settings.provisioning.artifacts
+    return ArtifactLimits(
+        size=chosen.size_limit,
+        reserve=chosen.reserve,
+        hours=chosen.upload_hours,
+        archive=ArchiveLimits(entries=chosen.entries_limit, unpacked=chosen.unpacked_limit),
+    )
 
 
 def _log_command(command: Command, outcome: Completed | AgentError | None, seconds: float) -> None:

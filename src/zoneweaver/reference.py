@@ -100,6 +100,11 @@ def _section(document: Mapping[str, Any], route: Route) -> list[str]:
         ]
     if route.body is not None:
         lines += ["", f"Body: {_link(route.body.__name__)}{' (may be left out)' if route.body_optional else ''}."]
+    if route.raw:
+        lines += [
+            "",
+            "Body: the file as it is (`application/octet-stream`), or `multipart/form-data` with field `file`.",
+        ]
     answer = f" {_link(route.answer.__name__)}" if route.answer is not None else f" `{route.media_type}`"
     errors = ", ".join(str(status) for status in openapi.refusals(route))
     return [*lines, "", f"Answers {route.status}:{answer}. Errors: {errors}."]

@@ -131,12 +131,19 @@ class HostSettings(Section):
 class Tasks(Section):
     """How long finished work is remembered."""
 
-    retention_days: float = Field(default=30, gt=0)
+    retention_days: float = Field(default=30, gt=0, le=36500)
     """Days after which finished tasks are forgotten."""
     output_limit: int = Field(default=1024 * 1024, ge=1024)
     """Bytes of command output kept for one task."""
     lease_seconds: float = Field(default=30, ge=1)
     """How long a task belongs to an agent that no longer shows signs of life (PostgreSQL only)."""
+
+
+class Audit(Section):
+    """How long it is remembered who asked for what."""
+
+    retention_days: float = Field(default=365, gt=0, le=36500)
+    """Days after which rows of the audit trail are forgotten."""
 
 
 class ProvisioningSsh(Section):
@@ -176,12 +183,28 @@ class ProvisioningZlogin(Section):
     """How many consoles are automated at the same time."""
 
 
+class ProvisioningArtifacts(Section):
+    """What people may upload, and what it may unpack to."""
+
+    size_limit: int = Field(default=64 * 1024**3, ge=1)
+    """Largest artifact in bytes; more is answered with 413."""
+    unpacked_limit: int = Field(default=8 * 1024**3, ge=1)
+    """Most bytes that an archive may unpack to."""
+    entries_limit: int = Field(default=100_000, ge=1, le=1_000_000)
+    """Most entries that an archive may hold."""
+    reserve: int = Field(default=256 * 1024**2, ge=0)
+    """Bytes that are left free where artifacts lie."""
+    upload_hours: float = Field(default=24, gt=0)
+    """How long an upload may take from its preparation; what is unfinished then is forgotten."""
+
+
 class Provisioning(Section):
     """From a bare zone to a configured server."""
 
     ssh: ProvisioningSsh = ProvisioningSsh()
     network: ProvisioningNetwork = ProvisioningNetwork()
     zlogin: ProvisioningZlogin = ProvisioningZlogin()
+    artifacts: ProvisioningArtifacts = ProvisioningArtifacts()
     staging_path: Path | None = None
     """Where uploaded artifacts lie. Default: `artifacts` in the state folder."""
 
@@ -229,6 +252,7 @@ class Settings(Section):
     zones: Zones = Zones()
     host: HostSettings = HostSettings()
     tasks: Tasks = Tasks()
+    audit: Audit = Audit()
     provisioning: Provisioning = Provisioning()
     vnc: Vnc = Vnc()
     logging: Logging = Logging()

@@ -13,11 +13,13 @@ from sqlalchemy import Connection
 from tests.api.stub_zones import StubZones
 
 from zoneweaver import settings
+from zoneweaver.agent import artifact_limits
 from zoneweaver.api.app import App
 from zoneweaver.api.routes import TABLE
 from zoneweaver.api.services import Services
 from zoneweaver.domain.keys import Scope
 from zoneweaver.domain.secret import Secret
+from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.callers import SYSTEM
 from zoneweaver.services.keys import Keys
@@ -102,6 +104,7 @@ def composed(used: Settings, database: Database) -> Api:
         trail=Trail(database=database, clock=clock),
         queueing=Queueing(database=database),
         zones=stub,
+        artifacts=Artifacts(database=database, folder=used.staging_path, limits=artifact_limits(used)),
         tasks=Tasks(database=database, events=events),
         system=System(database=database, keys=keys, host=ScriptedHost(used.home)),
         metrics=metrics,

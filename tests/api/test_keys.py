@@ -43,6 +43,13 @@ async def test_the_token_stays_the_same_until_it_is_used(api: Api) -> None:
     assert api.services.keys.setup_token_path.read_text() == first
 
 
+async def test_an_empty_token_is_made_anew(api: Api) -> None:
+    """An agent that died while it wrote the token leaves nobody without a first key."""
+    api.services.keys.setup_token_path.touch()
+    assert await api.services.keys.offer_setup_token()
+    assert len(api.services.keys.setup_token_path.read_text().strip()) > 40
+
+
 async def test_no_token_is_offered_once_there_is_a_key(api: Api) -> None:
     """A key made on the host itself closes the door too."""
     await api.services.keys.offer_setup_token()
@@ -72,6 +79,14 @@ async def test_the_last_admin_key_stays(api: Api, verb: str) -> None:
     await client.post("/api-keys/generate", json={"name": "second"})
     assert (await client.request(method, path)).status_code == 200
     assert (await client.get("/zones")).status_code == 401
+
+
+async def test_an_expired_admin_key_is_no_way_back_in(api: Api) -> None:
+    """It does not count when the last admin key that still opens is to be revoked."""
+    client = await api.client()
+    key_id = (await client.get("/api-keys/info")).json()["id"]
+    await client.post("/api-keys/generate", json={"name": "old", "expires_at": "2020-01-01T00:00:00Z"})
+    assert (await client.put(f"/api-keys/{key_id}/revoke")).status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from tests.api.conftest import Api
+from tests.api.test_artifacts import uploaded
 from tests.api.test_tasks import claimed, finish, queued, wrote
 
 from zoneweaver import reference
@@ -74,11 +75,14 @@ async def test_answers_are_what_the_description_says(api: Api) -> None:
     await finish(api, done)
     client = await api.client()
     await client.post("/zones", json={"name": "new", "brand": "bhyve"})
+    made = await uploaded(client)
+    ids = {"artifacts": made["artifact_id"]}
     checked = 0
     for route in TABLE:
         if route.method != "GET" or route.answer is None:
             continue
-        answer = await client.get(route.path.replace("{name}", "web").replace("{id}", done))
+        path = route.path.replace("{name}", "web").replace("{task_id}", made["task_id"])
+        answer = await client.get(path.replace("{id}", ids.get(route.tag, done)))
         assert answer.status_code == 200, route.path
         schema = {"$ref": f"#/components/schemas/{route.answer.__name__}"}
         errors = jsonschema_rs.Draft202012Validator(resolved(schema)).iter_errors(answer.json())

@@ -8,9 +8,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from pydantic import ValidationError
 from tests.api.conftest import Api
 
 from zoneweaver.api import bodies
+from zoneweaver.api.keys import FirstKey
+from zoneweaver.api.wire import explain
 from zoneweaver.domain.errors import Invalid
 from zoneweaver.domain.keys import Scope
 
@@ -54,6 +57,24 @@ async def test_what_is_no_good_json_is_400(api: Api, body: bytes, says: str) -> 
     assert says in answer.json()["error"], answer.text
     assert answer.json()["message"] == answer.json()["error"]
     assert api.zones.bodies == []
+
+
+def test_a_name_given_twice_is_found_among_many() -> None:
+    """Whatever the number of names."""
+    names = [f"n{number}" for number in range(40_000)]
+    body = "{" + ",".join(f'"{name}":0' for name in [*names, names[-1]]) + "}"
+    with pytest.raises(Invalid, match="n39999 is given twice"):
+        bodies.parse(body.encode())
+
+
+def test_a_body_of_unknown_names_is_refused() -> None:
+    """Whatever their number; the first fifty are told."""
+    body = {f"n{number}": 0 for number in range(40_000)}
+    with pytest.raises(ValidationError) as raised:
+        FirstKey.model_validate(body)
+    invalid = explain(raised.value, FirstKey)
+    assert invalid.message == "Unknown field: n0"
+    assert len(invalid.details["problems"]) == 50
 
 
 def test_depth_is_counted_exactly() -> None:

@@ -158,6 +158,20 @@ async def test_a_failed_task_is_tried_again(api: Api) -> None:
     assert (await client.get(answer.headers["location"])).json()["status"] == "pending"
 
 
+async def test_a_retry_is_queued_once_under_its_key(api: Api) -> None:
+    """The same Idempotency-Key gives the first answer again; the trail names the tasks once."""
+    task_id = await queued(api)
+    client = await api.client(Scope.OPERATE)
+    await claimed(api)
+    await finish(api, task_id, Status.FAILED, error="no")
+    answers = [await client.post(f"/tasks/{task_id}/retry", headers={"Idempotency-Key": "again"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
+    assert answers[1].headers["idempotent-replayed"] == "true"
+    told = [row["details"].get("task_ids") for row in await api.audit() if row["action"] == "task.retry"]
+    assert [ids for ids in told if ids] == [answers[0].json()["task_ids"]]
+
+
 async def test_ended_tasks_are_forgotten_and_others_stay(api: Api) -> None:
     """DELETE /tasks/completed counts what it removed."""
     done = await queued(api)

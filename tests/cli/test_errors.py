@@ -28,6 +28,18 @@ def test_an_agent_that_is_not_there(zw: Command):
     assert "zoneweaver serve" in ran.err
 
 
+def test_the_agent_may_be_named_before_the_command(zw: Command, agent: Stub):
+    """--url and its like are understood on either side of the command; other options belong behind it."""
+    agent.on("GET", "/zones", (200, {"zones": [], "total": 0}))
+    ran = zw("--json", f"--url={agent.url}", "zones", "list")
+    assert (ran.status, ran.out, ran.err) == (0, '{"zones": [], "total": 0}\n', "")
+    ran = zw("--url", "https://127.0.0.1:1", "zones", "list")
+    assert (ran.status, "No agent answers at https://127.0.0.1:1" in ran.err) == (3, True)
+    ran = zw("--wait", "zones", "start", "web")
+    assert (ran.status, ran.out) == (2, "")
+    assert "--wait needs a command before it\nTry: zoneweaver" in ran.err
+
+
 def test_something_else_at_the_address(zw: Command, agent: Stub):
     """A server that is no agent is not taken for one."""
     agent.on("GET", "/zones", "<html>")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,7 @@ def test_a_new_key_can_go_to_a_file_of_its_own(zw: Command, agent: Stub, tmp_pat
 def test_keys_are_made_listed_and_revoked_without_an_agent(
     zw: Command, agent: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """With --local the database of the state folder is used, and its files are closed to others."""
+    """With --local the database of the state folder is used, its files are closed to others, and the trail tells."""
     monkeypatch.chdir(tmp_path)
     made = zw("keys", "create", "first", "--local", "--scope", "admin")
     assert made.status == 0, made.err
@@ -47,6 +49,10 @@ def test_keys_are_made_listed_and_revoked_without_an_agent(
     database = tmp_path / "home" / "zoneweaver.db"
     assert database.stat().st_mode & 0o077 == 0
     assert made.out.strip().encode() not in database.read_bytes()
+    with closing(sqlite3.connect(database)) as opened:
+        told = opened.execute("SELECT action, method, target FROM audit ORDER BY seq").fetchall()
+    key_id = listed["entities"][0]["id"]
+    assert told == [("key.create", "LOCAL", key_id), ("key.revoke", "LOCAL", key_id)]
 
 
 def test_listing_revoking_and_deleting_through_the_agent(zw: Command, agent: Stub):

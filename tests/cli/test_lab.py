@@ -90,8 +90,8 @@ def test_a_lab_from_the_first_zone_to_ctrl_c(tmp_path: Path):
     with running(home, ZONEWEAVER_LAB_GUEST="none") as (process, environment, said):
         assert said[0].startswith("Guests: none (")
         assert (home / "admin.key").stat().st_mode & 0o777 == 0o600
-        hint = next(line for line in said if line.startswith("or: ")).split("zoneweaver ", 1)[1]
-        ran = ask(environment, *hint.split())
+        hint = next(line for line in said if line.startswith("or: ")).split(" zones ", 1)[1]
+        ran = ask(environment, "zones", *hint.split())
         assert ran.returncode == 0, ran.stderr
         assert ran.stdout == "Zone web is created.\nZone web is running.\n"
         assert ask(environment, "zones", "list").stdout.splitlines()[1].split()[:3] == ["web", "running", "bhyve"]

@@ -139,6 +139,23 @@ def test_a_deletion_during_a_modification(lab_of: Callable[..., Lab]) -> None:
     assert disagreements(lab) == []
 
 
+@pytest.mark.parametrize("command", ["zfs", "zoneadm"])
+def test_a_start_during_a_creation(command: str, lab: Lab) -> None:
+    """A start waits for the creation that is under way, however far that is; a second one is the same task."""
+    order = faults.order(lab.world, command=command, act="slow", seconds=0.5, words=("install",) * (command != "zfs"))
+    created = lab.post("/zones", body("web"))
+    wait_for(lambda: faults.fired(lab.world, order) or None, "the creation at work", 10, lab.seen)
+    start, again = (lab.post("/zones/web/start") for _ in range(2))
+    assert (start.status, again.status) == (202, 202), (start, again)
+    assert start.body["task_id"] == again.body["task_id"]
+    assert lab.task(start.body["task_id"])["depends_on"] == created.body["task_id"]
+    assert lab.wait(start.body["task_id"])["status"] == "completed"
+    assert lab.task(created.body["task_id"])["status"] == "completed"
+    assert states(lab.world)["web"] == "running"
+    assert lab.post("/zones/nobody/start").status == 404
+    assert disagreements(lab) == []
+
+
 @pytest.mark.parametrize("number", range(1, 10))
 def test_a_creation_cancelled_at_any_stage(number: int, lab: Lab) -> None:
     """A creation that is cancelled while any of its commands is at work is over soon, and leaves nothing."""

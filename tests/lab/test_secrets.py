@@ -59,10 +59,12 @@ def listening(lab: Lab) -> Iterator[list[bytes]]:
 
     listener = threading.Thread(target=hear, daemon=True)
     listener.start()
-    yield heard
-    lab.stop()
-    listener.join(20)
-    line.close()
+    try:
+        yield heard
+    finally:
+        lab.stop()
+        listener.join(20)
+        line.close()
 
 
 @contextmanager

@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
+import pytest
 from hypothesis import given, strategies
 from sqlalchemy import Connection
 
@@ -92,3 +94,41 @@ def test_nothing_is_lost_or_heard_twice(batches: list[int], begin_after: int, le
         assert [moment.data["status"] for moment in said if moment.kind == "task"][-1] == "completed"
 
     anyio.run(play)
+
+
+@pytest.mark.anyio
+async def test_a_clock_that_is_put_back_hides_nothing(tmp_path: Path) -> None:
+    """Output and the end are heard by who listens, and by who comes back, although their moments lie before."""
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    database = Database.open(f"sqlite:///{tmp_path}/agent.db", Seal.load(tmp_path), clock=lambda: moment)
+    events = Events()
+    database.listeners.append(events.heard)
+    tasks = Tasks(database=database, events=events)
+    task_id = await begun(database)
+    await database.run(lambda c: queue.record(c, task_id, OWNER, lines=[Line(stream="stdout", data="0")]))
+    heard_first = anyio.Event()
+    said: list[Moment] = []
+
+    async def listen() -> None:
+        async with aclosing(tasks.follow(task_id)) as moments:
+            async for one in moments:
+                said.append(one)
+                if one.kind == "output":
+                    heard_first.set()
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            group.start_soon(listen)
+            await heard_first.wait()
+            moment -= timedelta(days=40)
+            await database.run(lambda c: queue.record(c, task_id, OWNER, lines=[Line(stream="stdout", data="1")]))
+            await database.run(
+                lambda c: queue.finish(c, task_id, OWNER, status=Status.COMPLETED, progress=Progress(percent=100))
+            )
+    output = [one for one in said if one.kind == "output"]
+    assert [one.data["data"] for one in output] == ["0", "1"]
+    assert (said[-1].kind, said[-1].data["status"]) == ("status", "completed")
+    async with aclosing(tasks.follow(task_id, output[0].position)) as moments:
+        again = [one.data["data"] async for one in moments if one.kind == "output"]
+    assert again == ["1"]
+    database.close()

@@ -22,7 +22,7 @@ from zoneweaver.store import database as module
 from zoneweaver.store import keys, transaction
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
-from zoneweaver.store.transaction import Clock, Note
+from zoneweaver.store.transaction import Clock, Leaps, Note
 
 
 def _name_key(name: str):
@@ -189,6 +189,25 @@ async def test_a_lost_connection_is_made_anew(postgres_database: str, tmp_path: 
     database.close()
 
 
+@pytest.mark.parametrize(
+    "sentence", ["SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "SET statement_timeout = 1"]
+)
+async def test_a_server_that_refuses_for_now_is_unavailable(
+    postgres_database: str, tmp_path: Path, sentence: str
+) -> None:
+    """A server that only reads (a standby), or gives a statement up, is away and not broken."""
+    database = Database.open(postgres_database, Seal.load(tmp_path))
+    await database.run(lambda c: c.execute(text(sentence)) and None)
+
+    def write(c: Connection) -> None:
+        c.execute(text("SELECT pg_sleep(0.05)"))
+        _name_key("a")(c)
+
+    with pytest.raises(Unavailable):
+        await database.run(write)
+    database.close()
+
+
 async def test_a_transaction_that_the_database_gave_up_is_not_taken_for_done(sqlite_url: str, tmp_path: Path) -> None:
     """When SQLite rolls back by itself in the middle, the others of that commit hear of it."""
     database = Database.open(sqlite_url, Seal.load(tmp_path))
@@ -328,8 +347,34 @@ def test_the_clock_never_runs_backwards() -> None:
     assert moments[3] == start + timedelta(days=1)
 
 
+def test_a_clock_that_was_grossly_wrong_is_followed_back() -> None:
+    """Nobody must wait for years until keys and tasks bear the right moment again."""
+    right = datetime(2026, 1, 1, tzinfo=UTC)
+    readings = iter([right, right + timedelta(days=9000), right, right])
+    clock = Clock(lambda: next(readings))
+    moments = [clock.now() for _ in range(4)]
+    assert moments[2] == right
+    assert moments[3] > right
+
+
+def test_a_leap_is_remembered_for_a_day() -> None:
+    """Ahead by more than a day compared with a clock that counts, and only ahead; afterwards it is trusted again."""
+    counted = 0.0
+    leaps = Leaps(lambda: counted)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    assert not leaps.lately(moment)
+    counted, moment = counted + 600, moment + timedelta(seconds=600)
+    assert not leaps.lately(moment)
+    counted, moment = counted + 600, moment + timedelta(days=400)
+    assert leaps.lately(moment)
+    counted, moment = counted + 600, moment - timedelta(days=400)
+    assert leaps.lately(moment)
+    counted, moment = counted + 86400, moment + timedelta(days=1)
+    assert not leaps.lately(moment)
+
+
 def test_an_agent_without_postgresql_does_not_load_its_driver(tmp_path: Path) -> None:
-    """Opening and writing a SQLite database imports neither Alembic, psycopg nor cryptography."""
+    """Opening and writing a SQLite database imports neither Alembic, psycopg and its dialect nor cryptography."""
     program = f"""
 import sys
 sys.path[:0] = {sys.path!r}
@@ -341,6 +386,7 @@ database = Database.open("sqlite:///{tmp_path}/agent.db", Seal.load(Path({str(tm
 database.run_now(keys.count)
 database.close()
 print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"alembic", "psycopg", "cryptography", "mako"}}))
+print([name for name in sys.modules if name.startswith("sqlalchemy.dialects.postgresql")])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.split() == ["[]", "[]"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,23 @@ def test_no_key_file_without_secrets(tmp_path: Path) -> None:
     assert not (tmp_path / FILE).exists()
     seal.dumps(Secret("x"))
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o400
+
+
+def test_two_threads_make_one_key(tmp_path: Path) -> None:
+    """What is encrypted at the same moment, before there is a key, is read with the key that there is then."""
+    for turn in range(20):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        seal, gate = Seal.load(folder), threading.Barrier(4)
+
+        def close(word: str, seal: Seal = seal, gate: threading.Barrier = gate) -> str:
+            gate.wait(10)
+            return seal.dumps(Secret(word))
+
+        with ThreadPoolExecutor(4) as pool:
+            sealed = list(pool.map(close, "abcd"))
+        assert [Seal.load(folder).loads(text) for text in sealed] == [Secret(word) for word in "abcd"]
+        assert len((folder / FILE).read_text().split()) == 1
 
 
 def test_rotation(tmp_path: Path) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from tests.tasks.works import KINDS, Making, World, engine_for, put
 
-from zoneweaver.domain.errors import Conflict, Unavailable
+from zoneweaver.domain.errors import Conflict, Failed, Unavailable
 from zoneweaver.domain.secret import Secret
 from zoneweaver.domain.tasks import Kind, NewTask, Status, Task
 from zoneweaver.host.command import Command
+from zoneweaver.store import audit
 from zoneweaver.store import database as database_module
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
@@ -573,6 +576,83 @@ async def test_two_engines_share_a_queue(postgres_database: str, world: World, t
     two.close()
 
 
+async def test_a_silent_step_ends_when_another_took_its_task(
+    postgres_database: str, world: World, tmp_path: Path
+) -> None:
+    """An agent that was taken for dead lets go of its task with the next sign of life, though the step says nothing."""
+    database = Database.open(postgres_database, Seal.load(tmp_path))
+    async with engine_for(database, world, tmp_path, lease_seconds=0.4, poll_seconds=60) as engine:
+        await put(database, "t", gated=["a"])
+        await world.at("a").wait()
+        await database.run(
+            lambda c: c.execute(text("UPDATE tasks SET owner = 'another'")) and queue.beat(c, "another"), quiet=True
+        )
+
+        async def running() -> frozenset[str]:
+            return engine.running
+
+        await until(running, lambda ids: not ids, what="the task is let go")
+    assert world.happened[:2] == ["survey", "do a"]
+    assert not any(word.startswith("undo") for word in world.happened)
+    database.close()
+
+
+class Answerless(Database):
+    """A database that goes away in the moment of a commit, which it keeps."""
+
+    def goes_away(self, result: object) -> bool:
+        """Say whether the answer is lost; the test puts another one here."""
+        return False
+
+    async def run(self, fn: Callable[[Connection], Any], *, quiet: bool = False) -> Any:
+        """Write, and perhaps say that it could not be done."""
+        result = await super().run(fn, quiet=quiet)
+        if self.goes_away(result):
+            raise Unavailable("server closed the connection unexpectedly")
+        return result
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["the first claim", "an end with the next claim"])
+async def test_a_claim_whose_answer_is_lost_is_found(sqlite_url: str, world: World, tmp_path: Path, which: int) -> None:
+    """A task that a lost commit made ours runs, once, although nobody was told that it is ours."""
+    database = Answerless.open(sqlite_url, Seal.load(tmp_path))
+    claims: list[object] = []
+
+    def goes_away(result: object) -> bool:
+        if not (isinstance(result, list) and result and isinstance(result[0], queue.Claimed)):
+            return False
+        claims.append(result)
+        return len(claims) == which + 1
+
+    database.goes_away = goes_away  # type: ignore[method-assign]
+    await put(database, "t", zone="web", things=["t"])
+    await put(database, "u", zone="web", things=["u"])
+    async with engine_for(database, world, tmp_path, poll_seconds=0.05, slots=1):
+        assert (await ended(database, "t")).status is Status.COMPLETED
+        assert (await ended(database, "u")).status is Status.COMPLETED
+    assert world.happened == ["survey", "do t", "survey", "do u"]
+    database.close()
+
+
+async def test_a_database_that_does_not_serve_keeps_the_agent_up(sqlite_url: str, world: World, tmp_path: Path) -> None:
+    """Whatever a database says for a while, the engine goes on asking."""
+    database = Answerless.open(sqlite_url, Seal.load(tmp_path))
+    refused: list[object] = []
+
+    def refuses(result: object) -> bool:
+        if len(refused) < 6:
+            refused.append(result)
+            raise Failed("database: something odd", code="database")
+        return False
+
+    await put(database, "t")
+    database.goes_away = refuses  # type: ignore[method-assign]
+    async with engine_for(database, world, tmp_path, poll_seconds=0.05):
+        assert (await ended(database, "t")).status is Status.COMPLETED
+    assert len(refused) == 6
+    database.close()
+
+
 async def test_who_lives_is_not_succeeded(postgres_database: str, world: World, tmp_path: Path) -> None:
     """A task that runs for longer than a lease stays with its agent, for as long as that one shows life."""
     one, two = (Database.open(postgres_database, Seal.load(tmp_path)) for _ in range(2))
@@ -642,6 +722,48 @@ async def test_old_tasks_are_forgotten(database: Database, world: World, tmp_pat
         ]
     )
     assert left == [0, 0]
+
+
+async def test_old_rows_of_the_trail_are_forgotten(database: Database, world: World, tmp_path: Path) -> None:
+    """The audit trail has a retention of its own; what is younger stays."""
+    row = audit.AuditEntry(action="zone.create", method="POST", path="/zones", status=202, target="old")
+    await database.run(lambda c: audit.add(c, row))
+    await database.run(lambda c: c.execute(text("UPDATE audit SET at = '2020-01-01T00:00:00.000000Z'")) and None)
+    await database.run(lambda c: audit.add(c, replace(row, target="new")))
+
+    async def targets() -> list[str | None]:
+        return [entry.target for entry in (await database.read(audit.page))[0]]
+
+    async with engine_for(database, world, tmp_path, audit_retention=timedelta(days=365)):
+        await until(targets, lambda found: found == ["new"], what="the old row is forgotten")
+
+
+async def test_a_clock_that_leaps_ahead_has_nothing_forgotten(
+    sqlite_url: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is suddenly a year ahead is not believed when it comes to what is old."""
+    monkeypatch.setattr("zoneweaver.tasks.engine.HOUSEKEEPING_SECONDS", 0.0)
+    moment = datetime(2026, 5, 1, tzinfo=UTC)
+    rounds = 0
+
+    class Looked(Database):
+        async def look(self) -> None:
+            nonlocal rounds
+            rounds += 1
+            await super().look()
+
+    async def looked() -> int:
+        return rounds
+
+    database = Looked.open(sqlite_url, Seal.load(tmp_path), clock=lambda: moment)
+    async with engine_for(database, world, tmp_path, retention=timedelta(days=30), poll_seconds=0.01):
+        await put(database, "t")
+        assert (await ended(database, "t")).status is Status.COMPLETED
+        moment += timedelta(days=365)
+        start = rounds
+        await until(looked, lambda count: count > start + 3, what="the engine keeps house")
+        assert (await get(database, "t")).status is Status.COMPLETED
+    database.close()
 
 
 async def test_the_engine_stops_while_idle(database: Database, world: World, tmp_path: Path) -> None:

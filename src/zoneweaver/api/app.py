@@ -62,9 +62,10 @@ class App:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         shown_path = "unknown"
         answer: Answer | Stream
+        raw = False
         try:
             route, names = self.router.find(method, path)
-            shown_path = route.path
+            shown_path, raw = route.path, route.raw
             answer = await self._carry_out(route, names, stranger(scope, request_id), scope, receive)
         except errors.MethodNotAllowed as error:
             answer = refusal(error)
@@ -83,11 +84,12 @@ class App:
                 )
             )
         if isinstance(answer, Answer):
-            hang_up = answer.status == 413 and _declared(headers) > _DRAINED
+            refused = answer.status == 413 or (raw and answer.status >= 400)
+            hang_up = refused and _declared(headers) > _DRAINED
             await _send(answer, send, head=method == "HEAD", request_id=request_id, hang_up=hang_up)
         else:
             await _stream(answer, receive, send, head=method == "HEAD", request_id=request_id)
-        status = answer.status if isinstance(answer, Answer) else 200
+        status = answer.status
         seconds = time.perf_counter() - began
         self.services.metrics.answered(method, shown_path, status, seconds)
         log.debug("request", method=method, path=path, status=status, ms=round(seconds * 1000, 1))
@@ -105,7 +107,8 @@ class App:
             auth.admit(caller, route)
             dry_run = route.plans and queries.switch(params, "dry_run")
             query = queries.check(params, route.query)
-            raw = await bodies.read(headers, receive, limit=self.limit) if route.method != "GET" else b""
+            whole = route.method != "GET" and not route.raw
+            raw = await bodies.read(headers, receive, limit=self.limit) if whole else b""
             sent = _json(headers, raw)
             model = _checked(route, sent, given=bool(raw))
             body = model.given() if model is not None else {}
@@ -121,6 +124,7 @@ class App:
                 model=model,
                 body=body,
                 dry_run=dry_run,
+                chunks=(lambda: bodies.pieces(receive)) if route.raw else None,
                 idempotent=None if key is None else _idempotent(key, caller, scope, raw),
             )
             answer = await route.handler(call)
@@ -278,7 +282,7 @@ async def _stream(answer: Stream, receive: Receive, send: Send, *, head: bool, r
         (b"content-type", answer.media_type.encode()),
         *_encoded(answer.headers),
     ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if not head:
         spoken = anyio.current_time()
 

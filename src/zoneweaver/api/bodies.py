@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, NoReturn
 
 from zoneweaver.api.wire import field_path
@@ -25,17 +26,24 @@ async def read(headers: Mapping[bytes, bytes], receive: Receive, *, limit: int) 
         return b""
     chunks: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Unavailable("the client went away before its request was complete", code="client_gone")
-        chunk = message.get("body", b"")
+    async for chunk in pieces(receive):
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
         chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
+    return b"".join(chunks)
+
+
+async def pieces(receive: Receive) -> AsyncIterator[bytes]:
+    """Yield the body as it comes. Raises Unavailable when the client goes away before its end."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Unavailable("the client went away before its request was complete", code="client_gone")
+        more = message.get("more_body", False)
+        if chunk := message.get("body", b""):
+            yield chunk
 
 
 def _too_large(limit: int) -> TooLarge:
@@ -87,8 +95,7 @@ def _too_deep() -> Invalid:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
+        double, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise Invalid(f"{_shown(double)} is given twice", field=_shown(double), code="invalid_json")
     return found
 

@@ -26,6 +26,7 @@ STATUS: Final[dict[type[AgentError], int]] = {
     errors.PreconditionFailed: 412,
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
+    errors.RangeNotSatisfiable: 416,
     errors.TooMany: 429,
     errors.Failed: 500,
     errors.Unavailable: 503,
@@ -43,8 +44,9 @@ REASONS: Final[dict[int, str]] = {
     405: "The path does not know this method; the `Allow` header lists those it knows.",
     409: "The thing exists already, or is in a state that forbids this now.",
     412: "`If-Match` named another version than the present one.",
-    413: "The body is larger than `server.body_limit`.",
+    413: "The body is larger than `server.body_limit`, or the file larger than `provisioning.artifacts.size_limit`.",
     415: "The body is not `application/json`.",
+    416: "`Range` names no byte of the file.",
     429: "More at once than the agent allows; try again later.",
     500: "Something went wrong inside the agent or on the host; the sentence says what.",
     503: "The agent cannot answer at the moment; try again.",
@@ -71,6 +73,8 @@ def headers_of(error: AgentError) -> tuple[tuple[str, str], ...]:
         return (("www-authenticate", 'Bearer realm="zoneweaver"'),)
     if isinstance(error, MethodNotAllowed):
         return (("allow", ", ".join(error.details["allow"])),)
+    if isinstance(error, errors.RangeNotSatisfiable):
+        return (("content-range", f"bytes */{error.details['size']}"),)
     if isinstance(error, errors.TooMany | errors.Unavailable):
         return (("retry-after", "1"),)
     return ()

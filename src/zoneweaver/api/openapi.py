@@ -22,6 +22,7 @@ _REF: Final = "#/components/schemas/{model}"
 TAGS: Final = {
     "zones": "Virtual machines: make, change, remove, look at.",
     "power": "Start, stop, restart, halt, reset.",
+    "artifacts": "Files that people give to the agent: archives to provision guests with, CD-ROMs, disk images.",
     "tasks": "Everything that takes longer than an answer is a task: durable, visible, and undone when it fails.",
     "streams": "What happens, as it happens.",
     "keys": "Who may ask, and for what.",
@@ -132,6 +133,13 @@ def _operation(route: Route) -> Json:
             "required": not route.body_optional,
             "content": {"application/json": {"schema": {"$ref": _REF.format(model=route.body.__name__)}}},
         }
+    if route.raw:
+        file = {"type": "string", "format": "binary"}
+        form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": file}, "multipart/form-data": {"schema": form}},
+        }
     operation["responses"] = _responses(route)
     return operation
 
@@ -191,6 +199,11 @@ def _header_parameters(route: Route) -> Iterable[Json]:
         yield header("If-Match", "An ETag; 412 when the zone is at another version.")
     if route.streams:
         yield header("Last-Event-ID", "The id of the last event that was seen.")
+    if route.ranges:
+        yield header("Range", "Which bytes are wanted, such as `bytes=1000-`; answered with 206.")
+        yield header("If-Range", "An ETag: with another version of the file, all of it is answered.")
+    if route.raw:
+        yield header("Content-Range", "Which bytes of the file the body is, such as `bytes 0-1048575/5000000`.")
     if route.path == "/api-keys/bootstrap":
         yield header("X-Setup-Token", "What `setup.token` in the agent's state folder holds.")
 
@@ -206,6 +219,8 @@ def refusals(route: Route) -> list[int]:
         found.add(409)
     if route.conditional and route.method != "GET":
         found.add(412)
+    if route.ranges:
+        found.add(416)
     return sorted(found)
 
 
@@ -228,6 +243,8 @@ def _responses(route: Route) -> Json:
             "description": "Done or there already: no task." + (" Or the plan, with `dry_run`." if route.plans else ""),
             "content": {route.media_type: {"schema": {"anyOf": shapes} if len(shapes) > 1 else schema}},
         }
+    if route.ranges:
+        responses["206"] = {"description": "The bytes that `Range` names.", "content": content}
     error: Mapping[str, Any] = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
     for status in refusals(route):
         if status == 503 and route.path == "/health":

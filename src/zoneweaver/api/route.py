@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -45,6 +45,7 @@ class Stream:
     alive: bytes
     """Sent after each `silence` seconds without a chunk, so that neither side takes the other for gone."""
     silence: float
+    status: int = 200
     media_type: str = "text/event-stream"
     headers: tuple[tuple[str, str], ...] = (("cache-control", "no-store"), ("x-accel-buffering", "no"))
 
@@ -71,6 +72,8 @@ class Call:
     """The fields of the body that were given."""
     dry_run: bool = False
     idempotent: IdempotencyKey | None = None
+    chunks: Callable[[], AsyncIterator[bytes]] | None = None
+    """The body as it comes, on routes that take it `raw`: nothing has been read before the first chunk is asked for."""
     audited: bool = False
     """Set when the audit row was written together with what it tells."""
 
@@ -111,6 +114,8 @@ class Route:
     query: type[Query] | None = None
     body: type[Body] | None = None
     body_optional: bool = False
+    raw: bool = False
+    """The handler reads the body itself as it comes, of whatever size and type (`Call.chunks`)."""
     answer: type[Shown] | None = None
     status: int = 200
     media_type: str = "application/json"
@@ -126,6 +131,8 @@ class Route:
     """Takes `?dry_run=true`."""
     conditional: bool = False
     """Takes If-Match (writes), or answers with an ETag (reads)."""
+    ranges: bool = False
+    """Takes Range, and answers 206 with a part of the file."""
     streams: bool = False
     """Goes on for as long as the client listens; takes `?ticket=` instead of a key."""
     socket: Callable[[Any], Awaitable[None]] | None = None

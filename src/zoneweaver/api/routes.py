@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from zoneweaver.api import audit, events, keys, system, tasks, zones
+from zoneweaver.api import artifacts, audit, events, keys, system, tasks, zones
 from zoneweaver.api.route import Route
 
 TABLE: Final[tuple[Route, ...]] = (
     *system.ROUTES,
     *keys.ROUTES,
     *zones.ROUTES,
+    *artifacts.ROUTES,
     *tasks.ROUTES,
     *events.ROUTES,
     *audit.ROUTES,

@@ -185,7 +185,10 @@ def _config(app: Any, settings: Settings, *, tls: bool) -> uvicorn.Config:
 def context(settings: Settings) -> ssl.SSLContext:
     """Return the TLS context, with a certificate that is made when there is none. Raises Invalid."""
     key_path, cert_path = settings.key_path, settings.cert_path
-    if settings.ssl.generate and not (key_path.exists() and cert_path.exists()):
+    there = [path.exists() for path in (key_path, cert_path)]
+    ours = settings.ssl.key_path is None and settings.ssl.cert_path is None
+    # What somebody has put there is not written over because a path beside it is wrong.
+    if settings.ssl.generate and not all(there) and (ours or not any(there)):
         from zoneweaver.api import certificate  # noqa: PLC0415 - its library is large and needed once in a lifetime
 
         certificate.make(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoneweaver.api.zones import Zones
+from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
@@ -28,6 +29,7 @@ class Services:
     trail: Trail
     queueing: Queueing
     zones: Zones
+    artifacts: Artifacts
     tasks: Tasks
     system: System
     metrics: Metrics

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import anyio
 from pydantic import Field
 
+from zoneweaver.api.queueing import queued
 from zoneweaver.api.route import Answer, Call, Route, Stream
 from zoneweaver.api.sockets import Socket
 from zoneweaver.api.streams import OPENING, event, event_stream
@@ -210,9 +211,8 @@ async def cancel(call: Call) -> Answer:
 
 async def retry(call: Call) -> Answer:
     """Queue a task anew."""
-    body = await call.services.tasks.retry(_id(call), call.caller)
-    call.audited = True
-    return Answer(status=202, body=body, headers=(("location", f"/tasks/{body['task_id']}"),))
+    task_id = _id(call)
+    return await queued(call, lambda: call.services.tasks.retry(task_id, call.caller))
 
 
 async def forget(call: Call) -> Answer:
@@ -337,6 +337,7 @@ ROUTES: Final = (
         refusals=(404, 409),
         audit="task.retry",
         target="id",
+        queues=True,
     ),
     Route(
         method="GET",

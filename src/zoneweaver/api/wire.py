@@ -130,10 +130,14 @@ _SENTENCES: Final = {
 }
 
 
+MOST_PROBLEMS: Final = 50
+"""Problems of one body that are told; a million of them would hold up everybody else."""
+
+
 def explain(error: ValidationError, model: type[BaseModel], *, noun: str = "field") -> Invalid:
     """Turn what Pydantic found into one sentence that names a field, with all problems in the details."""
     problems = []
-    for item in error.errors(include_url=False, include_input=False, include_context=True):
+    for item in error.errors(include_url=False, include_input=False, include_context=True)[:MOST_PROBLEMS]:
         field = field_path(item["loc"])
         if item["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(item["loc"][-1]), _fields_at(model, item["loc"][:-1]), n=1)
@@ -144,7 +148,7 @@ def explain(error: ValidationError, model: type[BaseModel], *, noun: str = "fiel
         problems.append({"field": field, "message": told})
     invalid = Invalid(problems[0]["message"], field=problems[0]["field"] or None)
     if len(problems) > 1:
-        invalid.details["problems"] = problems[:50]
+        invalid.details["problems"] = problems
     return invalid
 
 

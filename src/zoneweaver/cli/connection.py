@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -98,6 +98,23 @@ class Connection:
         if self.json:
             terminal.put(answer.text)
         return self.json
+
+
+def behind_the_command(words: Sequence[str]) -> list[str]:
+    """Return a command line with the options that lead to an agent behind its command, where they are understood.
+
+    `zoneweaver --url URL zones list` is what many other programs have taught people to write.
+    """
+    takes_value = {f"--{field.name.replace('_', '-')}": field.type != "bool" for field in fields(Connection)}
+    before = 0
+    while before < len(words):
+        name, given, _ = words[before].partition("=")
+        if name not in takes_value:
+            break
+        before += 2 if takes_value[name] and not given else 1
+    rest = list(words[before:])
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *words[:before], *rest[end:]]
 
 
 def _set() -> bool:

@@ -47,8 +47,12 @@ def _run(words: list[str]) -> int:
     from cyclopts import CycloptsError  # noqa: PLC0415  # late: nothing of it is needed where only `main` is imported
 
     from zoneweaver.cli.commands import app  # noqa: PLC0415
+    from zoneweaver.cli.connection import behind_the_command  # noqa: PLC0415
 
+    words = behind_the_command(words)
     try:
+        if words and words[0].startswith("-") and words[0] not in {"--help", "-h", "--version"}:
+            raise UsageError(f"{words[0]} needs a command before it")
         result = app(
             words or ["--help"],
             print_error=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from zoneweaver.cli import terminal
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import lab_home
 from zoneweaver.cli.entry import TaskFailed, UsageError
+from zoneweaver.client import DEFAULT_URL
 from zoneweaver.settings import Settings
 
 app: Final = App(
@@ -227,12 +229,18 @@ def _admin_key(used: Settings, path: Path) -> Path:
     return path
 
 
+def _program() -> str:
+    """How this program is called from the shell it was started in."""
+    return "zoneweaver" if shutil.which("zoneweaver") else os.path.relpath(sys.argv[0])
+
+
 def _hint(used: Settings, key_file: Path) -> None:
     """Say how the agent can be talked to."""
     url = f"https://127.0.0.1:{used.server.https_port}"
+    elsewhere = f" --url {url}" if url != DEFAULT_URL else ""
     terminal.put(
         f"\nReady: {url}\n"
         f"Key:   {key_file}\n"
         f'Try:   curl --cacert {used.cert_path} -H "X-API-Key: $(cat {key_file})" {url}/zones\n'
-        f"or:    zoneweaver zones create web --ram 1G --disk 10G --nic web0@igb0 --start --wait\n"
+        f"or:    {_program()} zones create web --ram 1G --disk 10G --nic web0@igb0 --start --wait{elsewhere}\n"
     )

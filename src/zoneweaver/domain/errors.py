@@ -65,6 +65,12 @@ class TooLarge(AgentError):
     code = "too_large"
 
 
+class RangeNotSatisfiable(AgentError):
+    """`Range` names no byte of the file; `details["size"]` is how many there are."""
+
+    code = "range_not_satisfiable"
+
+
 class UnsupportedMediaType(AgentError):
     """The body is not JSON where JSON is wanted."""
 

@@ -85,10 +85,14 @@ def _without_disk(config: ZoneConfig, name: str) -> ZoneConfig:
     if dataset is None:
         raise Conflict(f"The zone has no disk named {name}", code="no_such_disk")
     config = config.without(ResourceKind.ATTR, name)
-    if dataset in config.disks.values():
+    path = _device_of(dataset)
+    if path in {_device_of(other) for other in config.disks.values()}:
         return config  # another attribute names the same volume
-    path = dataset if dataset.startswith("/") else zvol_device(dataset)
     return config.without(ResourceKind.DEVICE, path)
+
+
+def _device_of(disk: str) -> str:
+    return disk if disk.startswith("/") else zvol_device(disk)
 
 
 def _with_cdrom(config: ZoneConfig, path: str) -> ZoneConfig:

@@ -36,6 +36,7 @@ class Kind(enum.StrEnum):
     ZONE_RESTART = "zone_restart"
     ZONE_RESET = "zone_reset"
     ZONE_DISCOVER = "zone_discover"
+    ARTIFACT_UPLOAD = "artifact_upload"
     DEMO = "demo"
 
 
@@ -49,6 +50,7 @@ PRIORITIES: Final[Mapping[Kind, int]] = {
     Kind.ZONE_MODIFY: 60,
     Kind.ZONE_RESTART: 40,
     Kind.ZONE_DISCOVER: 20,
+    Kind.ARTIFACT_UPLOAD: 60,
     Kind.DEMO: 40,
 }
 

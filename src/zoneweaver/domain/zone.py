@@ -7,8 +7,10 @@ resources is the order of the guest's network cards, so it is kept with care.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from zoneweaver.domain.secret import MASK, Secret, Text, reveal
@@ -157,8 +159,27 @@ class ZoneConfig:
         for path in paths:
             for prefix in ("/dev/zvol/rdsk/", "/dev/zvol/dsk/"):
                 if path.startswith(prefix):
-                    named.add(path.removeprefix(prefix))
+                    named.add(path.removeprefix(prefix).partition(",")[0])
         return frozenset(named)
+
+    def uses(self, dataset: str) -> bool:
+        """Say whether the zone can get at a volume.
+
+        By name, by a device match with wildcards (in which `*` may stand for slashes too), as a mounted file system,
+        through a delegated dataset, or by a word of `extra`.
+        """
+        if dataset in self.volumes:
+            return True
+        nodes = tuple(f"/dev/zvol/{kind}/{dataset}" for kind in ("rdsk", "dsk"))
+        matches = [item.get("match") or "" for item in self.of(ResourceKind.DEVICE)]
+        if any(fnmatchcase(node, match) for match in matches for node in nodes):
+            return True
+        if any(item.get("special") in nodes for item in self.of(ResourceKind.FS)):
+            return True
+        if any(f"{dataset}/".startswith(f"{item.key}/") for item in self.of(ResourceKind.DATASET)):
+            return True
+        said = (reveal(value) for name, value in self.attrs.items() if _numbered(name, "extra"))
+        return any(word.strip("\"'") in nodes for text in said for word in re.split(r"[\s,=]+", text))
 
     def with_global(self, name: str, value: str) -> ZoneConfig:
         """Return the configuration with a global property set."""

@@ -129,6 +129,12 @@ def survey(
     return Query(command=command, parse=lambda completed: _read_survey(completed, asked))
 
 
+def mountpoints() -> Query[Mapping[str, str]]:
+    """Ask where each filesystem of the host is to be mounted; `none` and `legacy` are as zfs(8) says them."""
+    argv = ("zfs", "list", "-H", "-o", "name,mountpoint", "-t", "filesystem")
+    return Query(command=Command(argv=argv), parse=_read_mountpoints)
+
+
 def create_filesystem(name: str, tags: Tags, *, mountpoint: str | None = None) -> Command:
     """Make a filesystem; the parent must exist, and the name must be free."""
     place = ("-o", f"mountpoint={mountpoint}") if mountpoint else ()
@@ -279,6 +285,16 @@ def _read_survey(completed: Completed, asked: Iterable[str]) -> Mapping[str, Dat
     for name in asked:
         if name not in found and name not in missing and not any(_above(gone, name) for gone in missing):
             raise Unparseable(argv=completed.argv, text=completed.stdout, why=f"nothing about {name}")
+    return found
+
+
+def _read_mountpoints(completed: Completed) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for line in completed.stdout.splitlines():
+        name, tab, place = line.partition("\t")
+        if not tab:
+            raise Unparseable(argv=completed.argv, text=completed.stdout, why=f"line {line!r}")
+        found[name] = place
     return found
 
 

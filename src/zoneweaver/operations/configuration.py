@@ -9,7 +9,9 @@ from __future__ import annotations
 from zoneweaver.domain.errors import CommandFailed, Failed, Refused
 from zoneweaver.domain.secret import masked
 from zoneweaver.domain.zone import Resource, ResourceKind, ZoneConfig
+from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zonecfg
+from zoneweaver.operations.begun import begun
 from zoneweaver.tasks.context import Context
 
 
@@ -19,7 +21,7 @@ async def make(ctx: Context, zone: str, config: ZoneConfig) -> None:
     if zone in ctx.files.index():
         current = await read(ctx, zone)
         if current is not None:
-            if not within(current, config):
+            if not within(current, config) or _installed(ctx, zone):
                 raise Refused(f"Zone {zone} already exists on the system", code="zone_exists")
             resumed = zonecfg.change(zone, current, config)
             if resumed is None:
@@ -37,7 +39,8 @@ async def make(ctx: Context, zone: str, config: ZoneConfig) -> None:
             f"`zonecfg -z {zone} export` with what it should be",
             code="zone_appeared",
         )
-    await expect(ctx, zone, config)
+    with begun():
+        await expect(ctx, zone, config)
 
 
 async def unmake(ctx: Context, zone: str, config: ZoneConfig) -> None:
@@ -47,6 +50,8 @@ async def unmake(ctx: Context, zone: str, config: ZoneConfig) -> None:
         return
     if not within(current, config):
         raise Failed(f"The configuration of zone {zone} is not the one that this task made; it was left alone")
+    if _installed(ctx, zone):
+        raise Failed(f"Zone {zone} is still installed; its configuration was left alone")
     await ctx.run(zonecfg.delete(zone))
 
 
@@ -57,12 +62,14 @@ async def change(ctx: Context, zone: str, before: ZoneConfig, after: ZoneConfig)
         current = await read(ctx, zone)
         if current is None:
             raise Refused(f"Zone {zone} has no configuration any more", code="zone_gone")
-        if not between(current, before, after):
+        ours = current.same_as(before) or current.same_as(after)
+        if not ours and not (ctx.resumed and between(current, before, after)):
             raise Refused(f"The configuration of zone {zone} was changed by somebody else meanwhile", code="changed")
     command = zonecfg.change(zone, current, after)
     if command is not None:
         await ctx.run(command)
-        await expect(ctx, zone, after)
+        with begun():
+            await expect(ctx, zone, after)
 
 
 async def restore(ctx: Context, zone: str, before: ZoneConfig, after: ZoneConfig) -> None:
@@ -136,14 +143,20 @@ def within(current: ZoneConfig, config: ZoneConfig) -> bool:
 
 
 def between(current: ZoneConfig, before: ZoneConfig, after: ZoneConfig) -> bool:
-    """Say whether everything in a configuration is from before or from after, so that nobody else's change is lost.
+    """Say whether everything in a configuration is from before or from after, and nothing anybody else's.
 
-    Resources that both have must be there, or a foreign removal would be undone in silence.
+    What both have may be missing: a change that was cut off may have removed it in order to say it anew.
     """
     settings = all(value in {before.setting(name), after.setting(name)} for name, value in current.globals)
     either = (*before.resources, *after.resources)
     known = all(any(_same(item, other) for other in either if other.kind is item.kind) for item in current.resources)
     return settings and known
+
+
+def _installed(ctx: Context, zone: str) -> bool:
+    """Say whether the zone holds more than a configuration, which `zonecfg delete` would leave behind."""
+    entry = ctx.files.index().get(zone)
+    return entry is not None and entry.state is not ZoneState.CONFIGURED
 
 
 def _same(one: Resource, other: Resource) -> bool:

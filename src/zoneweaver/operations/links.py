@@ -7,10 +7,11 @@ when a running zone is changed, and settled when it has stopped (bhyve(7); the b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final
 
-from zoneweaver.domain.errors import CommandFailed
+from zoneweaver.domain.errors import CommandFailed, Conflict
+from zoneweaver.domain.requests import Nic
 from zoneweaver.domain.zone import ResourceKind, ZoneConfig
 from zoneweaver.host import dladm
 from zoneweaver.host.command import Command
@@ -27,7 +28,8 @@ ROUNDS: Final = 3
 def compare(booted: ZoneConfig, after: ZoneConfig) -> tuple[dict[str, str], list[str]]:
     """Return the on-demand VNICs that would be leaked, and the pre-made VNICs that would be deleted."""
     then, now = _on_demand(booted), _on_demand(after)
-    leaked = {link: over for link, over in then.items() if link not in now}
+    wanted = {item.key for item in after.of(ResourceKind.NET)}
+    leaked = {link: over for link, over in then.items() if link not in wanted}
     endangered = [item.key for item in booted.of(ResourceKind.NET) if item.key in now and item.key not in then]
     return leaked, endangered
 
@@ -74,7 +76,7 @@ async def settle(ctx: Context, zone: str) -> None:
     left: Unsettled = {}
     for number in range(ROUNDS):
         there = {vnic.link: vnic for vnic in await ctx.ask(dladm.show_vnics())}
-        left = _left(record.unsettled, there)
+        left = _left(record.unsettled, there, claimed=links_of(ctx.files.read_all(), but=zone))
         if number and not left:
             break
         for link in left.get("leaked", {}):
@@ -85,12 +87,33 @@ async def settle(ctx: Context, zone: str) -> None:
     await records.note(ctx, zone, unsettled=left)
 
 
-def _left(unsettled: Mapping[str, Any], there: Mapping[str, dladm.Vnic]) -> Unsettled:
-    """Return what of it is still to be done."""
+def links_of(configs: Mapping[str, ZoneConfig], *, but: str) -> dict[str, str]:
+    """Return the links that the zones other than `but` are configured with, each with its zone."""
+    return {item.key: zone for zone, config in configs.items() if zone != but for item in config.of(ResourceKind.NET)}
+
+
+def refuse_taken(zone: str, nics: Iterable[Nic], configs: Mapping[str, ZoneConfig]) -> None:
+    """Raise Conflict when a card to be made on demand has the link of another zone, which did not ask for that.
+
+    The brand would take the link as it is at boot, and delete it at halt, though it is not this zone's.
+    """
+    wanted = {nic.physical for nic in nics if nic.global_nic is not None}
+    for other, config in configs.items():
+        for item in config.of(ResourceKind.NET):
+            if other != zone and item.key in wanted and not item.get("global-nic"):
+                raise Conflict(
+                    f"The link {item.key} is zone {other}'s and would be deleted when zone {zone} halts: leave "
+                    "global_nic out, or name another",
+                    code="link_in_use",
+                )
+
+
+def _left(unsettled: Mapping[str, Any], there: Mapping[str, dladm.Vnic], *, claimed: Container[str] = ()) -> Unsettled:
+    """Return what of it is still to be done; a link that another zone has been given meanwhile is that zone's."""
     leaked = {
         link: over
         for link, over in unsettled.get("leaked", {}).items()
-        if link in there and not there[link].zone and over in {there[link].over, "auto"}
+        if link in there and link not in claimed and not there[link].zone and over in {there[link].over, "auto"}
     }
     kept = {link: made for link, made in unsettled.get("kept", {}).items() if link not in there}
     return {kind: links for kind, links in (("leaked", leaked), ("kept", kept)) if links}

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from zoneweaver.domain.errors import PreconditionFailed
 from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.store import zones
@@ -71,6 +72,20 @@ async def note(ctx: Context, zone: str, **seen: Any) -> None:
 async def recall(ctx: Context, zone: str) -> ZoneRecord | None:
     """Return what is remembered of a zone."""
     return await ctx.database.read(lambda c: zones.get(c, zone))
+
+
+def etag(record: ZoneRecord) -> str:
+    """Return the version of a record as an ETag, without its quotes."""
+    return f"{record.name}-{record.version}"
+
+
+def refuse_changed(record: ZoneRecord | None, if_match: str | None) -> None:
+    """Raise PreconditionFailed when an If-Match names another version than the record has."""
+    if if_match is None or if_match.strip() == "*":
+        return
+    versions = {part.strip().removeprefix("W/").strip('"') for part in if_match.split(",")}
+    if record is None or etag(record) not in versions:
+        raise PreconditionFailed("The zone has changed since that version", details={"etag": record and etag(record)})
 
 
 def forget(zone: str) -> Step[Context]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from zoneweaver.domain.tasks import Kind
+from zoneweaver.operations.artifact_upload import ArtifactUpload
 from zoneweaver.operations.demo import Demo
 from zoneweaver.operations.zone_create import ZoneCreate
 from zoneweaver.operations.zone_delete import ZoneDelete
@@ -30,6 +31,7 @@ OPERATIONS: Final[Mapping[Kind, Operation]] = {
         ZoneRestart(),
         ZoneReset(),
         ZoneDiscover(),
+        ArtifactUpload(),
         Demo(),
     )
 }

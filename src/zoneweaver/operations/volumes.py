@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, Invalid, NotFound, Refused
@@ -13,6 +13,8 @@ from zoneweaver.domain.sizes import Size
 from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.host import zfs
 from zoneweaver.host.command import Command
+from zoneweaver.host.zonexml import BrokenFile, ConfigFiles
+from zoneweaver.operations.begun import begun
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Outputs, Step
 
@@ -197,14 +199,54 @@ def _missing_parents(name: str, there: Mapping[str, zfs.Dataset]) -> list[str]:
     return missing
 
 
-def refuse_in_use(zone: str, datasets: Sequence[str], configs: Mapping[str, ZoneConfig]) -> None:
-    """Raise Conflict when another zone's configuration names one of the datasets."""
-    for other, config in configs.items():
-        if other == zone:
-            continue
-        for dataset in datasets:
-            if dataset in config.volumes:
-                raise Conflict(f"Dataset {dataset} is already in use by zone {other}", code="dataset_in_use")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Users:
+    """What the zones of a host may have open: what each is configured as, and what it was booted with while active.
+
+    A disk that was taken away from a running zone is in its guest's hands until the zone stops.
+    """
+
+    zones: Mapping[str, Sequence[ZoneConfig]] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Zones whose files cannot be read, with the reason: what they use cannot be told."""
+
+    @classmethod
+    def of(cls, files: ConfigFiles) -> Users:
+        """Read the files of every zone."""
+        configs = files.read_all()
+        unread = {name: error.message for name, error in files.broken.items()}
+        found: dict[str, list[ZoneConfig]] = {name: [config] for name, config in configs.items()}
+        for name in files.index():
+            try:
+                booted = files.booted(name)
+            except BrokenFile as error:
+                unread[name] = error.message
+                continue
+            if booted is not None:
+                found.setdefault(name, []).append(booted)
+        return cls(zones=found, unread=unread)
+
+    def user(self, dataset: str, *, but: str | None = None) -> str | None:
+        """Return a zone (other than `but`) that uses a dataset, or None."""
+        return next(
+            (zone for zone, configs in self.zones.items() if zone != but and any(c.uses(dataset) for c in configs)),
+            None,
+        )
+
+    def untold(self, *, but: str | None = None) -> str | None:
+        """Return why it cannot be told what a zone (other than `but`) uses, or None."""
+        return next((why for zone, why in self.unread.items() if zone != but), None)
+
+
+def refuse_in_use(zone: str, datasets: Sequence[str], users: Users) -> None:
+    """Raise Conflict when another zone uses one of the datasets, or when that cannot be told."""
+    for dataset in datasets:
+        other = users.user(dataset, but=zone)
+        if other is not None:
+            raise Conflict(f"Dataset {dataset} is already in use by zone {other}", code="dataset_in_use")
+        untold = users.untold(but=zone)
+        if untold is not None:
+            raise Conflict(f"Whether dataset {dataset} is in use cannot be told: {untold}", code="dataset_in_use")
 
 
 def steps(ctx: Context, storage: Storage, *, zone: str) -> list[Step[Context]]:
@@ -255,14 +297,19 @@ def _step(name: str, commands: tuple[Command, ...], stage: tuple[str, int]) -> S
                 if zfs.said_exists(error.stderr):
                     raise Refused(f"Dataset {name} exists already; it was left alone", code="dataset_exists") from error
                 raise
-        for command in rest:
-            await ctx.run(command)
-        await _expect(ctx, name, commands)
+        with begun():
+            for command in rest:
+                await ctx.run(command)
+            await _expect(ctx, name, commands)
         return {"dataset": name}
 
     async def undo(ctx: Context, _: Outputs) -> None:
-        if await ours(ctx):
-            await ctx.run(destroy)
+        if not await ours(ctx):
+            return
+        user = Users.of(ctx.files).user(name)
+        if user is not None:
+            raise Failed(f"The configuration of zone {user} names {name}; it was left alone", code="dataset_in_use")
+        await ctx.run(destroy)
 
     return Step(
         name=f"dataset {name}",

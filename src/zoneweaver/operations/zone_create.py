@@ -13,7 +13,8 @@ from zoneweaver.domain.tasks import Kind
 from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
-from zoneweaver.operations import cards, configuration, records, volumes
+from zoneweaver.operations import cards, configuration, links, records, volumes
+from zoneweaver.operations.begun import begun
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Outputs, Step
 
@@ -42,6 +43,7 @@ class ZoneCreate:
         for path in request.cdroms:
             if not ctx.host.path(path).exists():
                 raise NotFound(f"Image {path} does not exist on the host", code="no_such_image")
+        links.refuse_taken(request.name, request.nics, ctx.files.read_all())
         await cards.refuse_unfit(ctx, request.name, request.nics, name="nics", force=request.force)
         root = root_of(request, ctx.params["defaults"])
         wanted = volumes.Wanted(
@@ -56,12 +58,14 @@ class ZoneCreate:
         there = await ctx.ask(zfs.survey(wanted.asked()))
         storage = volumes.decide(wanted, there)
         if not request.force:
-            volumes.refuse_in_use(request.name, storage.attached, ctx.files.read_all())
+            volumes.refuse_in_use(request.name, storage.attached, volumes.Users.of(ctx.files))
         if root in there:
             await self._refuse_retained(ctx, root, storage)
         usual = f"{volumes.mountpoint_of(root, there)}/path"
         zonepath = request.zonepath or usual
         _refuse_zonepath(ctx, zonepath, storage, there)
+        if zonepath != usual:
+            await _refuse_reuse(ctx, zonepath)
         status, percent = volumes.PREPARING
         await ctx.progress(percent, status)
         return {
@@ -113,13 +117,25 @@ def _refuse_zonepath(ctx: Context, zonepath: str, storage: volumes.Storage, ther
     if ctx.host.path(zonepath).exists():
         raise Refused(f"The zonepath {zonepath} exists already; it was left alone", code="zonepath_exists")
     for dataset in (*(volume.name for volume in storage.volumes), *storage.attached):
-        parent = dataset.rpartition("/")[0]
-        above = volumes.mountpoint_of(parent, there) if parent else ""
-        if f"{above}/".startswith(f"{zonepath}/"):
+        above = next((there[name] for name in reversed(volumes.ancestors(dataset)) if name in there), None)
+        if above is None or above.mountpoint is None:
+            continue  # nothing is mounted above it, so that nothing that is made at the zonepath can hold it
+        rest = dataset.rpartition("/")[0].removeprefix(above.name)
+        if f"{above.mountpoint.rstrip('/')}{rest}/".startswith(f"{zonepath}/"):
             raise Refused(
                 f"The disk {dataset} would lie below the zonepath {zonepath} and be destroyed with it",
                 code="disk_below_zonepath",
             )
+
+
+async def _refuse_reuse(ctx: Context, zonepath: str) -> None:
+    """Refuse a zonepath whose dataset is there, though not mounted: zoneadm would use it, uninstalling destroy it."""
+    parent, _, last = zonepath.rpartition("/")
+    places = await ctx.ask(zfs.mountpoints())
+    for name, place in places.items():
+        if place == zonepath or (place == parent and f"{name}/{last}" in places):
+            taken = name if place == zonepath else f"{name}/{last}"
+            raise Refused(f"Dataset {taken} exists already; it was left alone", code="dataset_exists")
 
 
 def _configure(zone: str, config: ZoneConfig) -> Step[Context]:
@@ -149,7 +165,10 @@ def _install(zone: str, config: ZoneConfig, dataset: str | None) -> Step[Context
             return
         if ctx.resumed and state is ZoneState.INCOMPLETE:
             await ctx.run(zoneadm.uninstall(zone))
-        await ctx.run(zoneadm.install(zone))
+            with begun():
+                await ctx.run(zoneadm.install(zone))
+        else:
+            await ctx.run(zoneadm.install(zone))
         state = state_of(ctx, zone)
         if state is not ZoneState.INSTALLED:
             raise Failed(

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, NotFound
+from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, NotFound, Refused
+from zoneweaver.domain.names import DatasetName
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
 from zoneweaver.host.command import Command
-from zoneweaver.operations import configuration, power, records
+from zoneweaver.operations import configuration, power, records, volumes
+from zoneweaver.operations.begun import begun
 from zoneweaver.operations.zone_create import state_of
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import NoWayBack, Outputs, Step
@@ -49,6 +51,7 @@ class ZoneDelete:
         record = await records.recall(ctx, zone)
         if line is None and record is None:
             raise NotFound("Zone not found", code="zone_not_found")
+        records.refuse_changed(record, ctx.params.get("if_match"))
         # The file says the same as an export and costs no process; only a zone without one is asked about.
         config = None if line is None else ctx.files.read(zone) or await configuration.read(ctx, zone)
         root = _root(zone, ctx.params["defaults"], record.root_dataset if record else None)
@@ -58,19 +61,23 @@ class ZoneDelete:
         there: Mapping[str, zfs.Dataset] = {}
         if installed or cleanup:
             there = await ctx.ask(zfs.survey([root], recursive=True, snapshots=True))
+        users = volumes.Users.of(ctx.files)
         if installed and config is not None:
-            _refuse_loss(config, there, zone, attached=attached, willing=cleanup or bool(ctx.params.get("force")))
+            below = await _below(ctx, config.zonepath, there)
+            willing = cleanup or bool(ctx.params.get("force"))
+            _refuse_loss(below, zone, attached=attached, willing=willing, users=users)
         planned = decide(
             zone,
             root,
             there,
             attached=attached,
-            configs=ctx.files.read_all(),
+            users=users,
             zonepath=config.zonepath if config else None,
         )
         return {
             "state": None if line is None else line.state.value,
             "config": None if config is None else config.as_plain(),
+            "uuid": None if zone not in ctx.files.index() else ctx.files.index()[zone].uuid,
             "root": root,
             "attached": attached,
             "destroy": list(planned.destroy) if cleanup else [],
@@ -84,12 +91,12 @@ class ZoneDelete:
         state = None if survey["state"] is None else ZoneState(survey["state"])
         found: list[Step[Context]] = []
         if state is not None and state.active:
-            found.append(_halt(zone))
+            found.append(_halt(zone, survey))
         if state is not None and state is not ZoneState.CONFIGURED:
-            found.append(_uninstall(zone))
+            found.append(_uninstall(zone, survey))
         if survey["config"] is not None:
             config = ZoneConfig.from_plain(survey["config"])
-            found.append(_unconfigure(zone, config, pivot=state is ZoneState.CONFIGURED))
+            found.append(_unconfigure(zone, config, survey, pivot=state is ZoneState.CONFIGURED))
         if ctx.params.get("cleanup_datasets"):
             found.append(_clean_up(zone, survey))
         return [*found, records.forget(zone)]
@@ -102,21 +109,41 @@ def _root(zone: str, defaults: Mapping[str, str], remembered: str | None) -> str
     return root
 
 
-def _refuse_loss(
-    config: ZoneConfig, there: Mapping[str, zfs.Dataset], zone: str, *, attached: Sequence[str], willing: bool
-) -> None:
-    """Refuse when uninstalling would take volumes along that are to stay: the brand destroys all below the zonepath.
+async def _below(ctx: Context, zonepath: str, there: Mapping[str, zfs.Dataset]) -> Mapping[str, zfs.Dataset]:
+    """Return the dataset that is mounted at a zonepath with all below it, wherever on the host it is."""
+    holders = [name for name, found in there.items() if found.mountpoint == zonepath]
+    if not holders:
+        places = await ctx.ask(zfs.mountpoints())
+        holders = [name for name, place in places.items() if place == zonepath]
+        there = await ctx.ask(zfs.survey(holders, recursive=True, snapshots=True)) if holders else {}
+    return {name: found for name, found in there.items() if any(DatasetName(holder).holds(name) for holder in holders)}
 
-    One that is willing to lose them loses what we made for this zone, and never what was attached to it.
+
+def _refuse_loss(
+    below: Mapping[str, zfs.Dataset], zone: str, *, attached: Sequence[str], willing: bool, users: volumes.Users
+) -> None:
+    """Refuse when uninstalling would take along what is to stay: the brand destroys all below the zonepath's dataset.
+
+    One that is willing to lose volumes loses what we made for this zone, and never what was attached to it, what
+    another zone uses, or what somebody made below. What was cloned from below would stop the brand half-way.
     """
-    holder = next((name for name, found in there.items() if found.mountpoint == config.zonepath), None)
-    if holder is None:
-        return
-    for name, found in there.items():
-        below = name.startswith(f"{holder}/") and found.kind is zfs.DatasetKind.VOLUME
-        if below and not (willing and found.owned_for_zone(zone) and name not in attached):
+    holders = [name for name in below if not any(DatasetName(other).holds(name) for other in below if other != name)]
+    for name, found in below.items():
+        clone = next((clone for clone in found.clones if clone not in below), None)
+        if clone is not None:
             raise Conflict(
-                f"Uninstalling zone {zone} would destroy the volume {name}, which lies below its zonepath",
+                f"Zone {zone} cannot be uninstalled: {clone} was cloned from {name}, which would be destroyed",
+                code="cloned_below_zonepath",
+            )
+        brands = found.kind is zfs.DatasetKind.FILESYSTEM and any(
+            f"{name}/".startswith(f"{holder}/{own}/") for holder in holders for own in ("root", "ROOT")
+        )
+        if name in holders or brands or found.kind is zfs.DatasetKind.SNAPSHOT:
+            continue
+        spared = name in attached or users.user(name, but=zone) is not None
+        if not (willing and found.owned_for_zone(zone) and not spared):
+            raise Conflict(
+                f"Uninstalling zone {zone} would destroy the {found.kind.value} {name}, which lies below its zonepath",
                 code="volume_below_zonepath",
             )
 
@@ -127,7 +154,7 @@ def decide(
     there: Mapping[str, zfs.Dataset],
     *,
     attached: Sequence[str],
-    configs: Mapping[str, ZoneConfig],
+    users: volumes.Users,
     zonepath: str | None,
 ) -> Cleanup:
     """Decide what below the root may be destroyed: what carries this zone's tag and nobody else needs."""
@@ -137,25 +164,36 @@ def decide(
     for name in datasets:
         found = there[name]
         is_zonepath = zonepath is not None and found.mountpoint == zonepath
-        user = next((other for other, config in configs.items() if other != zone and name in config.volumes), None)
-        clones = [
-            clone
-            for snapshot in there.values()
-            if snapshot.name.startswith(f"{name}@")
-            for clone in snapshot.clones
-            if not clone.startswith(f"{root}/")
-        ]
+        user = users.user(name, but=zone)
+        untold = users.untold(but=zone)
         if name in attached:
             keep[name] = "it was attached as an existing dataset"
         elif user is not None:
             keep[name] = f"zone {user} uses it"
-        elif clones:
-            keep[name] = f"{clones[0]} was cloned from it"
+        elif untold is not None and found.owned_for_zone(zone):
+            keep[name] = f"whether another zone uses it cannot be told: {untold}"
         elif not is_zonepath and not found.owned_for_zone(zone):
             keep[name] = "it was not made by this agent for this zone"
         else:
             own.append(name)
-    destroy = [name for name in own if not any(kept == name or kept.startswith(f"{name}/") for kept in keep)]
+    clones = {
+        name: tuple(clone for item in there.values() if item.name.startswith(f"{name}@") for clone in item.clones)
+        for name in own
+    }
+    destroy = own
+    while True:
+        # What is kept keeps what it lies below and what it was cloned from, and so on.
+        left = [
+            name for name in destroy if not any(kept.startswith(f"{name}/") for kept in datasets if kept not in destroy)
+        ]
+        for name in left:
+            clone = next((clone for clone in clones[name] if clone not in left), None)
+            if clone is not None:
+                keep[name] = f"{clone} was cloned from it"
+        left = [name for name in left if name not in keep]
+        if left == destroy:
+            break
+        destroy = left
     whole = root in destroy and len(destroy) == len(datasets)
     return Cleanup(
         destroy=tuple(sorted(destroy, key=lambda name: (-name.count("/"), name))),
@@ -164,13 +202,30 @@ def decide(
     )
 
 
-def _halt(zone: str) -> Step[Context]:
+def _refuse_another(ctx: Context, zone: str, survey: Mapping[str, Any]) -> None:
+    """Raise Refused when the zone of that name is not the one that was surveyed, which may be long ago.
+
+    A zone is known again by its configuration, and by its uuid, which it keeps from its installation to its end.
+    """
+    entry, config = ctx.files.index().get(zone), ctx.files.read(zone)
+    if entry is None or config is None:
+        return
+    if survey["config"] is None or not config.same_as(ZoneConfig.from_plain(survey["config"])):
+        raise Refused(f"Zone {zone} was changed or made anew by somebody else; it was left alone", code="changed")
+    if entry.uuid is not None and entry.uuid != survey.get("uuid", entry.uuid):
+        raise Refused(f"Zone {zone} was installed anew by somebody else; it was left alone", code="changed")
+
+
+def _halt(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
     async def do(ctx: Context, _: Outputs) -> None:
-        await power.halt(ctx, zone)
+        _refuse_another(ctx, zone, survey)
+        with begun():
+            await power.halt(ctx, zone)
 
     async def undo(ctx: Context, _: Outputs) -> None:
         async with power.noting(ctx, zone):
             if await power.state(ctx, zone) is ZoneState.INSTALLED:
+                _refuse_another(ctx, zone, survey)
                 await ctx.run(zoneadm.boot(zone))
         await power.note_state(ctx, zone, await power.state(ctx, zone))
 
@@ -185,10 +240,11 @@ def _halt(zone: str) -> Step[Context]:
     )
 
 
-def _uninstall(zone: str) -> Step[Context]:
+def _uninstall(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
     async def do(ctx: Context, _: Outputs) -> None:
         if state_of(ctx, zone) in {ZoneState.CONFIGURED, None}:
             return
+        _refuse_another(ctx, zone, survey)
         try:
             await ctx.run(zoneadm.uninstall(zone))
         except CommandFailed:
@@ -212,10 +268,13 @@ def _uninstall(zone: str) -> Step[Context]:
     )
 
 
-def _unconfigure(zone: str, config: ZoneConfig, *, pivot: bool) -> Step[Context]:
+def _unconfigure(zone: str, config: ZoneConfig, survey: Mapping[str, Any], *, pivot: bool) -> Step[Context]:
     async def do(ctx: Context, _: Outputs) -> None:
         if zone not in ctx.files.index():
             return
+        _refuse_another(ctx, zone, survey)
+        if state_of(ctx, zone) is not ZoneState.CONFIGURED:
+            raise Refused(f"Zone {zone} was installed by somebody else meanwhile; it was left alone", code="changed")
         async with power.noting(ctx, zone):
             try:
                 await ctx.run(zonecfg.delete(zone))
@@ -245,8 +304,10 @@ def _clean_up(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
     root: str = survey["root"]
 
     async def do(ctx: Context, _: Outputs) -> dict[str, Any]:
+        if zone in ctx.files.index():
+            raise Failed(f"Zone {zone} was made anew by somebody else; its datasets were left alone", code="changed")
         there = await ctx.ask(zfs.survey([root], recursive=True, snapshots=True))
-        found = decide(zone, root, there, attached=survey["attached"], configs=ctx.files.read_all(), zonepath=None)
+        found = decide(zone, root, there, attached=survey["attached"], users=volumes.Users.of(ctx.files), zonepath=None)
         for name, why in found.keep:
             if name != root:
                 await ctx.say(f"kept {name}: {why}\n")

@@ -36,7 +36,9 @@ class ZoneModify:
         before = await configuration.read(ctx, zone)
         if before is None:
             raise NotFound("Zone not found", code="zone_not_found")
+        links.refuse_taken(zone, request.add_nics, ctx.files.read_all())
         record = await records.recall(ctx, zone)
+        records.refuse_changed(record, ctx.params.get("if_match"))
         await cards.refuse_unfit(
             ctx, zone, request.add_nics, name="add_nics", force=request.force, leaving=request.remove_nics
         )
@@ -45,7 +47,7 @@ class ZoneModify:
         if request.add_disks:
             storage = volumes.decide(wanted, await ctx.ask(zfs.survey(wanted.asked())))
             if not request.force:
-                volumes.refuse_in_use(zone, storage.attached, ctx.files.read_all())
+                volumes.refuse_in_use(zone, storage.attached, volumes.Users.of(ctx.files))
         modified(request, before, disks=storage.disks)
         return {
             "before": before.as_plain(),
@@ -136,7 +138,9 @@ def _remember(
         if record is None:
             return
         seen: dict[str, Any] = {"configuration": after.as_json()}
-        still = [name for name in record.attached if name in after.volumes]
+        # What lies below the zone's root stays noted, or a clean-up would take it for the zone's own from now on.
+        own = f"{record.root_dataset}/"
+        still = [name for name in record.attached if name in after.volumes or name.startswith(own)]
         seen["attached"] = tuple(dict.fromkeys([*still, *attached]))
         if request.tags is not None:
             seen["tags"] = request.tags

@@ -156,7 +156,8 @@ class Keys:
         if not self.bootstrap_enabled or await self.database.read(stored.count) > 0:
             self.setup_token_path.unlink(missing_ok=True)
             return False
-        if not self.setup_token_path.exists():
+        if not self.setup_token_path.exists() or not self.setup_token_path.read_text("ascii").strip():
+            self.setup_token_path.unlink(missing_ok=True)  # empty: an agent died over it
             handle = os.open(self.setup_token_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="ascii") as file:
                 file.write(secrets.token_urlsafe(32) + "\n")
@@ -215,6 +216,5 @@ class Keys:
 
 def _keep_an_admin(c: Connection, key_id: str) -> None:
     """Raise Conflict when nobody could manage keys without this one."""
-    admins = [key.id for key in stored.every(c) if key.scope is Scope.ADMIN and key.revoked_at is None]
-    if admins == [key_id]:
+    if stored.managers(c) == [key_id]:
         raise Conflict("This is the last active admin key; make another one first", details={"id": key_id})

@@ -99,7 +99,7 @@ class Queueing:
                 queue.enqueue(c, task)
             if idempotent is not None:
                 _remember(c, caller, idempotent, status, body)
-            ids = [task.id for task in queued] or [body[name] for name in ("task_id",) if name in body]
+            ids = [task.id for task in queued] or body.get("task_ids") or [body[n] for n in ("task_id",) if n in body]
             audit.add(c, entry(caller, action, status, target=target, task_ids=ids))
             return Submitted(status=status, body=body)
 

@@ -13,6 +13,7 @@ from zoneweaver.domain.errors import Invalid, TooMany
 from zoneweaver.domain.tasks import Status, Task, stamp
 from zoneweaver.services.audit import entry
 from zoneweaver.services.callers import Caller
+from zoneweaver.services.queueing import Proposal
 from zoneweaver.store import audit
 from zoneweaver.store.database import Database
 from zoneweaver.tasks import history, queue
@@ -97,26 +98,24 @@ class Tasks:
             else "Task is being cancelled; what it did is undone",
         }
 
-    async def retry(self, task_id: str, caller: Caller) -> dict[str, Any]:
-        """Queue a failed or cancelled task anew. Raises NotFound and Conflict."""
+    async def retry(self, task_id: str, caller: Caller) -> Proposal:
+        """Propose to queue a failed or cancelled task anew; its submission raises NotFound and Conflict."""
 
-        def write(c: Connection) -> tuple[Task, ...]:
+        def write(c: Connection) -> dict[str, Any]:
             made = queue.retry(c, task_id, created_by=caller.name)
-            audit.add(c, entry(caller, "task.retry", 202, target=task_id, task_ids=[task.id for task in made]))
-            return made
+            first = made[0]
+            return {
+                "success": True,
+                "task_id": first.id,
+                "zone_name": first.zone_name,
+                "operation": first.operation,
+                "status": first.status.value,
+                "message": "Task queued again",
+                "retry_of": task_id,
+                "task_ids": [task.id for task in made],
+            }
 
-        made = await self.database.run(write)
-        first = made[0]
-        return {
-            "success": True,
-            "task_id": first.id,
-            "zone_name": first.zone_name,
-            "operation": first.operation,
-            "status": first.status.value,
-            "message": "Task queued again",
-            "retry_of": task_id,
-            "task_ids": [task.id for task in made],
-        }
+        return Proposal(body={}, guard=write)
 
     async def forget_ended(self, caller: Caller) -> dict[str, Any]:
         """Forget every task that has ended, with its log and output."""
@@ -153,11 +152,13 @@ class Tasks:
             if not task.status.terminal:
                 yield now
             count = _Count()
-            for line in lines:
-                position = count.next(str(stamp(line.at)))
-                if position > seen:
-                    yield _output(task_id, line.as_json(), position)
-            covered = count.moment
+            pieces = [(count.next(str(stamp(line.at))), line) for line in lines]
+            known = [position for position, _ in pieces]
+            # The order is that of the rows: the clock may have been put back between two of them.
+            skipped = known.index(seen) + 1 if seen in known else sum(position <= seen for position in known)
+            for position, line in pieces[skipped:]:
+                yield _output(task_id, line.as_json(), position)
+            covered = {moment for moment, _ in known}
             if task.status.terminal:
                 yield now  # last: whoever waits for the end leaves here
             status, changed = task.status, stamp(task.updated_at) or ""
@@ -168,13 +169,13 @@ class Tasks:
                 for event in batch:
                     if event.kind in {DROPPED, MISSED}:
                         yield Moment(kind=event.kind, data=event.data)
-                    elif event.kind == "task" and event.data["updatedAt"] > changed:
+                    elif event.kind == "task" and (
+                        event.data["updatedAt"] > changed or Status(event.data["status"]).terminal
+                    ):
                         status = Status(event.data["status"])
                         yield Moment(kind="task", data=event.data)
-                    elif event.kind == "output" and (moment := str(stamp(event.data["timestamp"]))) > covered:
-                        position = count.next(moment)
-                        if position > seen:
-                            yield _output(task_id, {**event.data, "timestamp": moment}, position)
+                    elif event.kind == "output" and (moment := str(stamp(event.data["timestamp"]))) not in covered:
+                        yield _output(task_id, {**event.data, "timestamp": moment}, count.next(moment))
                 if batch[-1].kind == DROPPED:
                     return
             yield Moment(kind="status", data={"type": "status", "task_id": task_id, "status": status.value})

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from zoneweaver.domain.attributes import DEFAULT_RAM, DEFAULT_VCPUS
-from zoneweaver.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from zoneweaver.domain.errors import Conflict, Invalid, NotFound
 from zoneweaver.domain.requests import CreateZone, ModifyZone, NewVolume
 from zoneweaver.domain.secret import MASK, Secret, masked
 from zoneweaver.domain.tasks import Kind, NewTask, Status, Task, stamp
@@ -19,6 +19,7 @@ from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
 from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
+from zoneweaver.operations import records
 from zoneweaver.operations.registry import OPERATIONS
 from zoneweaver.services.callers import Caller
 from zoneweaver.services.queueing import Proposal
@@ -75,10 +76,10 @@ class Zones:
         def read(c: Connection) -> tuple[Sequence[ZoneRecord], Mapping[str, Task]]:
             return zones.every(c), history.current(c)
 
-        records, current = await self._database.read(read)
+        known, current = await self._database.read(read)
         found = [
             record
-            for record in records
+            for record in known
             if (status is None or record.status == status)
             and (brand is None or record.brand == brand)
             and (tag is None or tag in record.tags)
@@ -110,7 +111,7 @@ class Zones:
             "configuration": dict(record.configuration),
             "system_status": record.status,
             "pending_tasks": [task.as_json() for task in tasks],
-        }, etag(record)
+        }, records.etag(record)
 
     async def config(self, name: str) -> dict[str, Any]:
         """Return the live configuration, and what `zonecfg export` prints with secrets masked. Raises NotFound."""
@@ -198,7 +199,7 @@ class Zones:
         task = self._task(
             Kind.ZONE_MODIFY,
             name,
-            {"request": sealed(body), "defaults": self._places()},
+            {"request": sealed(body), "defaults": self._places(), "if_match": if_match},
             caller,
             depends_on=creation.id if creation else None,
         )
@@ -206,13 +207,13 @@ class Zones:
         answer["requires_restart"] = waits
 
         def guard(c: Connection) -> None:
-            _check_etag(zones.get(c, name), if_match)
+            records.refuse_changed(zones.get(c, name), if_match)
 
         return Proposal(tasks=(task,), body=answer, guard=guard)
 
     def _annotate(self, name: str, request: ModifyZone, body: Mapping[str, Any], if_match: str | None) -> Proposal:
         def guard(c: Connection) -> None:
-            _check_etag(zones.get(c, name), if_match)
+            records.refuse_changed(zones.get(c, name), if_match)
             given: dict[str, Any] = {}
             if request.tags is not None:
                 given["tags"] = request.tags
@@ -242,7 +243,7 @@ class Zones:
         on_host = name in self._files.index()
         creation = await self._database.read(lambda c: _open(c, name, Kind.ZONE_CREATE))
         options = {"cleanup_datasets": cleanup_datasets, "force": force}
-        params = {**options, "defaults": self._places()}
+        params = {**options, "defaults": self._places(), "if_match": if_match}
         task = self._task(
             Kind.ZONE_DELETE, name, params, caller, metadata=options, depends_on=creation.id if creation else None
         )
@@ -252,7 +253,7 @@ class Zones:
             record = zones.get(c, name)
             if record is None and not on_host and creation is None:
                 raise _unknown(name)
-            _check_etag(record, if_match)
+            records.refuse_changed(record, if_match)
             return _already_queued(c, task, answer)
 
         return Proposal(tasks=(task,), body=answer, guard=guard)
@@ -272,18 +273,28 @@ class Zones:
         return {"success": True, "zone_name": name, "message": "Zone record removed from database"}
 
     async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: Caller) -> Proposal:
-        """Propose a change of power; a zone that is there already, with nothing queued, needs no task."""
+        """Propose a change of power; a zone that is there already, with nothing queued, needs no task.
+
+        A start waits for a creation that is under way. Raises NotFound and Conflict.
+        """
         kind = POWER[verb]
+        creation = None
+        if verb == "start":
+            creation = await self._database.read(lambda c: _open(c, name, Kind.ZONE_CREATE))
         line = next((line for line in await self._host.ask(zoneadm.list_zones()) if line.name == name), None)
-        if line is None:
+        if line is None and creation is None:
             raise _unknown(name)
-        if verb in {"start", "restart"} and line.state in {ZoneState.CONFIGURED, ZoneState.INCOMPLETE}:
-            raise Conflict(f"Zone {name} is {line.state.value}: it must be installed first", code="not_installed")
-        there = {"start": line.state is ZoneState.RUNNING, "stop": not line.state.active, "halt": not line.state.active}
+        state = None if line is None or creation is not None else line.state
+        if verb in {"start", "restart"} and state in {ZoneState.CONFIGURED, ZoneState.INCOMPLETE}:
+            raise Conflict(f"Zone {name} is {state.value}: it must be installed first", code="not_installed")
+        off = state is not None and not state.active
+        there = {"start": state is ZoneState.RUNNING, "stop": off, "halt": off}
         params = {key: value for key, value in options.items() if value is not None}
         if verb in {"start", "restart"}:
             params["grace"] = self._defaults.grace
-        task = self._task(kind, name, params, caller, metadata=dict(options))
+        task = self._task(
+            kind, name, params, caller, metadata=dict(options), depends_on=creation.id if creation else None
+        )
         answer = _queued(task, f"Zone {verb} task queued successfully")
 
         def guard(c: Connection) -> dict[str, Any] | None:
@@ -297,7 +308,7 @@ class Zones:
                         "status": f"already_{word}",
                         "message": f"Zone {name} is already {word}",
                     }
-                if verb == "reset" and line.state is not ZoneState.RUNNING:
+                if verb == "reset" and state is not ZoneState.RUNNING:
                     raise Conflict(f"Zone {name} is not running", code="not_running")
             return _already_queued(c, task, answer)
 
@@ -369,19 +380,21 @@ def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
     return request
 
 
-def _sealed_passwords(value: Any, key: str = "") -> Any:
+_SECRET_WORDS: Final = ("passw", "passphrase", "become_pass", "vault_pass", "secret", "token", "private_key", "api_key")
+"""What the name of a field holds whose value, and all below it, is not to be shown."""
+
+
+def _sealed_passwords(value: Any, *, secret: bool = False) -> Any:
     if isinstance(value, Mapping):
-        return {name: _sealed_passwords(item, name) for name, item in value.items()}
+        return {
+            name: _sealed_passwords(item, secret=secret or any(word in name.lower() for word in _SECRET_WORDS))
+            for name, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_sealed_passwords(item, key) for item in value]
-    if isinstance(value, str) and any(word in key.lower() for word in ("password", "secret", "token", "private_key")):
-        return Secret(value)
+        return [_sealed_passwords(item, secret=secret) for item in value]
+    if secret and isinstance(value, str | int | float) and not isinstance(value, bool):
+        return Secret(str(value))
     return value
-
-
-def etag(record: ZoneRecord) -> str:
-    """Return the version of a record as an ETag, without its quotes."""
-    return f"{record.name}-{record.version}"
 
 
 def differences(booted: ZoneConfig, live: ZoneConfig) -> list[dict[str, Any]]:
@@ -470,14 +483,6 @@ def _already_queued(c: Connection, task: NewTask, answer: Mapping[str, Any]) -> 
 
 def _is_active(status: str) -> bool:
     return status in set(ZoneState) and ZoneState(status).active
-
-
-def _check_etag(record: ZoneRecord | None, if_match: str | None) -> None:
-    if if_match is None or if_match.strip() == "*":
-        return
-    versions = {part.strip().removeprefix("W/").strip('"') for part in if_match.split(",")}
-    if record is None or etag(record) not in versions:
-        raise PreconditionFailed("The zone has changed since that version", details={"etag": record and etag(record)})
 
 
 def _unknown(name: str) -> NotFound:

@@ -50,7 +50,7 @@ class AuditEntry:
 _A = tables.audit.c
 _INSERT: Final = insert(tables.audit)
 _EXPIRE: Final = delete(tables.audit).where(
-    _A.seq.in_(select(_A.seq).where(_A.at < bindparam("before")).order_by(_A.seq).limit(bindparam("most")))
+    _A.seq.in_(select(_A.seq).where(_A.at < bindparam("before")).order_by(_A.at).limit(bindparam("most")))
 )
 
 

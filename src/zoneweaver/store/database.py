@@ -22,7 +22,7 @@ import anyio
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from zoneweaver.domain.errors import Conflict, Invalid, Unavailable
+from zoneweaver.domain.errors import AgentError, Conflict, Invalid, Unavailable
 from zoneweaver.store import schema, transaction
 from zoneweaver.store.listening import Listener
 from zoneweaver.store.refusals import translated
@@ -39,6 +39,15 @@ READERS: Final = 3
 
 CHANNEL: Final = "zoneweaver"
 """PostgreSQL's NOTIFY channel: other agents on the same database hear of changes."""
+
+LIVENESS: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""libpq's options for a server that vanishes without a word: it is noticed in half a minute, and not in hours."""
 
 _WRITERS_TURN: Final = text("SELECT pg_advisory_xact_lock(7761636)")
 """One writer at a time on PostgreSQL as on SQLite: row locks taken in any order cannot then wait for each other."""
@@ -160,13 +169,13 @@ class Database:
             async for keys in receive:
                 try:
                     await heard(keys)
-                except Unavailable:
-                    continue
+                except AgentError as error:
+                    log.warning("what another agent changed could not be read: %s", error.message)
 
         if self.sqlite:
             yield
             return
-        listener = Listener(self.url, CHANNEL, told)
+        listener = Listener(self.url, CHANNEL, told, options=LIVENESS)
         try:
             async with send, receive, anyio.create_task_group() as group:
                 group.start_soon(pass_on)
@@ -264,7 +273,7 @@ class Database:
                 pool_size=1 if writing else READERS,
                 max_overflow=1,
                 pool_pre_ping=not writing,
-                connect_args={"options": options, "connect_timeout": 10, "application_name": "zoneweaver"},
+                connect_args={"options": options, "application_name": "zoneweaver", **LIVENESS},
             )
             event.listen(engine, "begin", _take_turn if writing else _begin_read_only)
 

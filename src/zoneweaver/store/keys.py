@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 
 from zoneweaver.domain.errors import Conflict, NotFound
 from zoneweaver.domain.keys import ApiKey, Scope
@@ -31,6 +31,11 @@ _COLUMNS: Final = (
 _FIND: Final = select(*_COLUMNS).where(_K.digest == bindparam("key"))
 _GET: Final = select(*_COLUMNS).where(_K.id == bindparam("key"))
 _EVERY: Final = select(*_COLUMNS).order_by(_K.seq)
+_MANAGERS: Final = select(_K.id).where(
+    _K.scope == bindparam("scope"),
+    _K.revoked_at.is_(None),
+    or_(_K.expires_at.is_(None), _K.expires_at > bindparam("moment", type_=_K.expires_at.type)),
+)
 _COUNT: Final = select(func.count()).select_from(tables.api_keys)
 _INSERT: Final = insert(tables.api_keys)
 _REVOKE: Final = update(tables.api_keys).where(_K.id == bindparam("key"), _K.revoked_at.is_(None))
@@ -97,6 +102,11 @@ def get(c: Connection, key_id: str) -> ApiKey:
 def every(c: Connection) -> tuple[ApiKey, ...]:
     """Return all keys, the oldest first, revoked ones too."""
     return tuple(_key(row) for row in c.execute(_EVERY).mappings())
+
+
+def managers(c: Connection) -> list[str]:
+    """Return the ids of the keys that can make others now: an admin's, neither revoked nor expired."""
+    return list(c.execute(_MANAGERS, {"moment": transaction.now(c), "scope": Scope.ADMIN.word}).scalars())
 
 
 def count(c: Connection) -> int:

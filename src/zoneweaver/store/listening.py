@@ -7,7 +7,7 @@ import json
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import URL
@@ -21,8 +21,9 @@ Told = Callable[[str, "list[tuple[str, str]]"], None]
 class Listener:
     """Listens until it is closed, through lost connections."""
 
-    def __init__(self, url: URL, channel: str, told: Told) -> None:
+    def __init__(self, url: URL, channel: str, told: Told, *, options: Mapping[str, Any]) -> None:
         self._url = url
+        self._options = options
         self._channel = channel
         self._told = told
         self._ear, self._mouth = os.pipe()
@@ -54,7 +55,7 @@ class Listener:
         return psycopg.connect(
             self._url.set(drivername="postgresql").render_as_string(hide_password=False),
             autocommit=True,
-            connect_timeout=10,
+            **self._options,
         )
 
     def _listen(self, connection: Any) -> bool:

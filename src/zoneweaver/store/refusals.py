@@ -10,6 +10,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from zoneweaver.domain.errors import Conflict, Failed, Unavailable
 from zoneweaver.store.tables import metadata
 
+_AWAY: Final = frozenset({"08", "25", "40", "53", "55", "57", "58"})
+"""Classes of SQLSTATE that pass: connections, a server that only reads for now, lack of resources, restarts."""
+
 _SQLITE_UNIQUE: Final = re.compile(r"UNIQUE constraint failed: (?P<columns>.+)")
 
 
@@ -43,7 +46,7 @@ def translated(error: BaseException) -> BaseException:
             )
         return _chained(Failed(f"database: {first}", code="database"), error)
     if isinstance(error, OperationalError | InterfaceError) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
+        isinstance(error, DBAPIError) and (error.connection_invalidated or _state(error)[:2] in _AWAY)
     ):
         return _chained(Unavailable(f"database: {first}", code="database_unavailable"), error)
     return _chained(Failed(f"database: {first}", code="database"), error)
@@ -54,12 +57,17 @@ def _chained(ours: Conflict | Failed | Unavailable, theirs: BaseException) -> Ba
     return ours
 
 
+def _state(error: DBAPIError) -> str:
+    """Return PostgreSQL's SQLSTATE; SQLite has none."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
 def _constraint(error: IntegrityError, said: str) -> str | None:
     """Return the name of the unique constraint that was violated; None for other kinds of violation."""
     match = _SQLITE_UNIQUE.search(said)
     if match is not None:
         return _NAMES.get(match["columns"], match["columns"])
-    if getattr(error.orig, "sqlstate", None) != "23505":
+    if _state(error) != "23505":
         return None
     diagnosis = getattr(error.orig, "diag", None)
     return str(getattr(diagnosis, "constraint_name", None) or "unique")

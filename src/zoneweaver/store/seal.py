@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,11 +30,13 @@ class Seal:
     It is made when the first secret is written.
     """
 
-    __slots__ = ("_box", "_path")
+    __slots__ = ("_box", "_one_at_a_time", "_path")
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._box: MultiFernet | None = None
+        self._one_at_a_time = threading.RLock()
+        """Two threads that each make the first key would lose what one of them has encrypted."""
 
     @classmethod
     def load(cls, folder: Path) -> Seal:
@@ -44,9 +47,10 @@ class Seal:
         """Put a new key in front: new values are encrypted with it, old ones are still read."""
         from cryptography.fernet import Fernet  # noqa: PLC0415 - half of an agent's starts never need it
 
-        old = self._path.read_text("ascii") if self._path.exists() else ""
-        self._write(Fernet.generate_key().decode("ascii") + "\n" + old)
-        self._box = None
+        with self._one_at_a_time:
+            old = self._path.read_text("ascii") if self._path.exists() else ""
+            self._write(Fernet.generate_key().decode("ascii") + "\n" + old)
+            self._box = None
 
     def dumps(self, value: Any) -> str:
         """Write a JSON-like value (dicts, lists, tuples, str, numbers, booleans, None, Secret) as text."""
@@ -73,18 +77,22 @@ class Seal:
             raise Unsealable(f"a sealed value cannot be read with the keys of {self._path}") from error
 
     def _keys(self, *, make: bool) -> MultiFernet:
-        if self._box is None:
-            from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
+        with self._one_at_a_time:
+            if self._box is None:
+                from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
 
-            if make and not self._path.exists():
-                self.rotate()
-            if not self._path.exists():
-                raise Unsealable(f"{self._path} is missing: sealed values cannot be read")
-            self._box = MultiFernet([Fernet(key) for key in self._path.read_text("ascii").split()])
-        return self._box
+                if make and not self._path.exists():
+                    self.rotate()
+                if not self._path.exists():
+                    raise Unsealable(f"{self._path} is missing: sealed values cannot be read")
+                self._box = MultiFernet([Fernet(key) for key in self._path.read_text("ascii").split()])
+            return self._box
 
     def _write(self, text: str) -> None:
-        """Replace the key file as a whole: a crash leaves the old one or the new one."""
+        """Replace the key file as a whole: a crash leaves the old one or the new one.
+
+        It is on the disk before anything is that it encrypts.
+        """
         beside = self._path.with_suffix(".new")
         beside.unlink(missing_ok=True)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
@@ -93,6 +101,11 @@ class Seal:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _walk(value: Any, close: Callable[[Secret], Any]) -> Any:

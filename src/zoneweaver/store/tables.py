@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Dialect,
     Index,
     Integer,
@@ -20,13 +21,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
     text,
 )
 from sqlalchemy.types import TypeDecorator
 
 from zoneweaver.domain.tasks import stamp
 
-HEAD: Final = "0001"
+HEAD: Final = "0003"
 """The revision of the schema that this program works with."""
 
 
@@ -98,7 +100,6 @@ tasks = Table(
         "zone_name",
         unique=True,
         sqlite_where=text("status = 'running' AND summary = 0"),
-        postgresql_where=text("status = 'running' AND summary = 0"),
     ),
     Index(
         "uq_tasks_creating_zone",
@@ -106,21 +107,18 @@ tasks = Table(
         "operation",
         unique=True,
         sqlite_where=text("operation = 'zone_create' AND status IN ('pending', 'running')"),
-        postgresql_where=text("operation = 'zone_create' AND status IN ('pending', 'running')"),
     ),
     Index(
         "ix_tasks_claim",
         text("priority DESC"),
         "seq",
         sqlite_where=text("status = 'pending' AND ready = 1 AND summary = 0"),
-        postgresql_where=text("status = 'pending' AND ready = 1 AND summary = 0"),
     ),
     Index(
         "ix_tasks_open",
         "zone_name",
         "seq",
         sqlite_where=text("status IN ('pending', 'running')"),
-        postgresql_where=text("status IN ('pending', 'running')"),
     ),
     # Not on every status: SQLite would take it for the claim too, and sort.
     Index(
@@ -128,7 +126,6 @@ tasks = Table(
         "status",
         "seq",
         sqlite_where=text("status IN ('completed', 'failed', 'cancelled')"),
-        postgresql_where=text("status IN ('completed', 'failed', 'cancelled')"),
     ),
     Index("ix_tasks_zone", "zone_name", "seq"),
     Index("ix_tasks_updated", "updated_at"),
@@ -136,13 +133,11 @@ tasks = Table(
         "ix_tasks_depends_on",
         "depends_on",
         sqlite_where=text("depends_on IS NOT NULL"),
-        postgresql_where=text("depends_on IS NOT NULL"),
     ),
     Index(
         "ix_tasks_parent",
         "parent_task_id",
         sqlite_where=text("parent_task_id IS NOT NULL"),
-        postgresql_where=text("parent_task_id IS NOT NULL"),
     ),
     sqlite_autoincrement=True,
 )
@@ -232,6 +227,7 @@ audit = Table(
     Column("target", Words),
     Column("status", Integer, nullable=False),
     Column("details", Text, nullable=False),  # JSON, secrets masked
+    Index("ix_audit_at", "at"),
     Index("ix_audit_target", "target", "seq"),
     Index("ix_audit_key", "key_id", "seq"),
 )
@@ -249,6 +245,28 @@ idempotency_keys = Table(
     Index("ix_idempotency_keys_at", "at"),
 )
 
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("seq", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Words, nullable=False),
+    Column("upload_id", Words, nullable=False),
+    Column("filename", Words, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("expected", Text),  # the SHA-256 that the client told before it sent anything
+    Column("sha256", Text),
+    Column("entries", Integer),
+    Column("unpacked", BigInteger),
+    Column("zone_name", Words),
+    Column("created_by", Words, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("completed_at", Moment),
+    Index("uq_artifacts_id", "id", unique=True),
+    Index("uq_artifacts_upload_id", "upload_id", unique=True),
+)
+
 schema_version = Table(
     "alembic_version",
     metadata,
@@ -256,3 +274,12 @@ schema_version = Table(
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 """Alembic's own table, described here so that a new database needs no Alembic."""
+
+
+@event.listens_for(metadata, "before_create")
+def _same_on_postgresql(target: MetaData, connection: Connection, **_: Any) -> None:
+    """Let partial indexes be partial on PostgreSQL too; said only here, since saying it loads that dialect."""
+    if connection.dialect.name == "postgresql":
+        for table in target.tables.values():
+            for index in table.indexes:
+                index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,8 +27,12 @@ class Note:
     data: Mapping[str, Any]
 
 
+GROSS: Final = timedelta(days=1)
+"""A clock that is put right by more than this was wrong."""
+
+
 class Clock:
-    """The host's clock, except that it never runs backwards while the agent lives."""
+    """The host's clock, except that it never runs backwards while the agent lives, unless it was grossly wrong."""
 
     __slots__ = ("_last", "_read")
 
@@ -36,9 +41,41 @@ class Clock:
         self._last = datetime.min.replace(tzinfo=UTC)
 
     def now(self) -> datetime:
-        """Return the moment, at least a microsecond after the one returned before."""
-        self._last = max(self._read(), self._last + timedelta(microseconds=1))
+        """Return the moment, at least a microsecond after the one returned before.
+
+        A clock that was ahead by more than a day and is put right is followed: keys would else expire by it, and tasks
+        bear its moments, until the agent is started anew.
+        """
+        read = self._read()
+        if self._last - read > GROSS:
+            self._last = read
+        else:
+            self._last = max(read, self._last + timedelta(microseconds=1))
         return self._last
+
+
+class Leaps:
+    """Whether the host's clock has leapt ahead of one that only counts: for a day it does not say what is old.
+
+    A retention counts from now; a clock that is wrong by a year for a minute would have everything forgotten.
+    """
+
+    __slots__ = ("_counter", "_seen", "_until")
+
+    def __init__(self, counter: Callable[[], float] = time.monotonic) -> None:
+        self._counter = counter
+        self._seen: tuple[datetime, float] | None = None
+        self._until = float("-inf")
+
+    def lately(self, moment: datetime) -> bool:
+        """Say whether the clock, which shows this moment, has leapt within the last day."""
+        count = self._counter()
+        if self._seen is not None:
+            before, counted = self._seen
+            if moment - before - timedelta(seconds=count - counted) > GROSS:
+                self._until = count + GROSS.total_seconds()
+        self._seen = moment, count
+        return count < self._until
 
 
 @dataclass(kw_only=True, slots=True)

@@ -6,6 +6,7 @@ start is a dead one's. On PostgreSQL every agent counts up, and a count that sta
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -19,13 +20,13 @@ import structlog
 from anyio.abc import TaskGroup
 from sqlalchemy import Connection
 
-from zoneweaver.domain.errors import AgentError, Conflict, Unavailable
+from zoneweaver.domain.errors import AgentError, Conflict
 from zoneweaver.domain.tasks import Kind, Status, Task
 from zoneweaver.host import script
 from zoneweaver.host.zonexml import ConfigFiles
-from zoneweaver.store import idempotency, transaction
+from zoneweaver.store import audit, idempotency, transaction
 from zoneweaver.store.database import Database
-from zoneweaver.store.transaction import Note
+from zoneweaver.store.transaction import Leaps, Note
 from zoneweaver.tasks import history, queue
 from zoneweaver.tasks.context import Hosting
 from zoneweaver.tasks.events import Events
@@ -57,6 +58,12 @@ FLUSH_SECONDS: Final = 0.02
 
 HOUSEKEEPING_SECONDS: Final = 600.0
 
+MOST_FORGOTTEN: Final = 100
+"""Rows in one transaction of housekeeping."""
+
+GIVE_UP_SECONDS: Final = 5.0
+"""Between two attempts to end a task that broke the engine's hands."""
+
 log = structlog.get_logger()
 
 
@@ -78,6 +85,7 @@ class Engine:
         stop_seconds: float = STOP_SECONDS,
         guard_seconds: float = GUARD_SECONDS,
         retention: timedelta | None = timedelta(days=30),
+        audit_retention: timedelta | None = timedelta(days=365),
     ) -> None:
         self.owner = uuid4().hex
         self._database = database
@@ -89,6 +97,8 @@ class Engine:
         self._output_limit = output_limit
         self._stop_seconds = stop_seconds
         self._retention = retention
+        self._audit_retention = audit_retention
+        self._leaps = Leaps()
         self._work = anyio.Event()
         self._slots = Slots(slots, self.wake)
         self._leader = Leader(
@@ -100,6 +110,10 @@ class Engine:
             guard_seconds=guard_seconds,
         )
         self._journals: dict[str, Journal] = {}
+        self._held: set[str] = set()
+        """Tasks that have a worker, from the moment of the claim."""
+        self._unsure = False
+        """Whether a commit may have been kept whose answer never came."""
         self._asked: set[str] = set()
         self._dirty: set[Journal] = set()
         self._something_dirty = anyio.Event()
@@ -217,6 +231,8 @@ class Engine:
             await self._adopt(None)
         while not self._stopping.is_set():
             self._work = anyio.Event()
+            if self._unsure:
+                await self._find_astray()
             free = self._slots.take_all()
             claimed = await self._claim(free) if free else []
             for one in claimed:
@@ -232,17 +248,44 @@ class Engine:
             )
         except Conflict as conflict:
             log.warning("a claim met another one", error=conflict.message)
-        except Unavailable as unavailable:
-            log.warning("no task can be claimed", error=unavailable.message)
+        except AgentError as error:
+            self._unsure = True
+            log.warning("no task can be claimed", error=error.message)
         return []
+
+    async def _find_astray(self) -> None:
+        """Give workers to tasks that are ours without our knowing.
+
+        A database that goes away in the middle of a commit may have kept it: then it says that a claim failed, and
+        later that it was made.
+        """
+        self._unsure = False
+        ours = await self._quietly(lambda c: queue.held(c, self.owner))
+        if ours is None:
+            self._unsure = True
+            return
+        # Whatever the writer answered before this, its asker knows by now.
+        for task_id in [one for one in ours if one not in self._held]:
+            try:
+                claimed = await self._database.run(lambda c, key=task_id: queue.resume(c, key, self.owner))  # type: ignore[misc]
+            except LostTask:
+                continue
+            except AgentError as error:
+                self._unsure = True
+                log.warning("a task waits for its worker", task_id=task_id, error=error.message)
+                continue
+            log.warning("found astray", task_id=task_id)
+            self._slots.free -= 1
+            self._start(claimed)
 
     async def _adopt(self, dead: Sequence[str] | None) -> None:
         """Carry on the tasks of dead agents (None: of every other)."""
         while not self._stopping.is_set():
             try:
                 adopted = await self._database.run(lambda c: queue.take_over(c, self.owner, dead=dead))
-            except Unavailable as unavailable:
-                log.warning("tasks of a dead agent wait", error=unavailable.message)
+            except AgentError as error:
+                self._unsure = True
+                log.warning("tasks of a dead agent wait", error=error.message)
                 await anyio.sleep(1)
                 continue
             for claimed in adopted:
@@ -254,6 +297,7 @@ class Engine:
     def _start(self, claimed: Claimed) -> None:
         """Give the task a worker; it has a slot already."""
         assert self._group is not None  # noqa: S101 - entered
+        self._held.add(claimed.task.id)
         self._group.start_soon(self._work_on, claimed)
 
     # One task
@@ -262,8 +306,13 @@ class Engine:
         """Run a task, and after it whatever the same transaction could claim."""
         following: Claimed | None = claimed
         while following is not None:
-            with structlog.contextvars.bound_contextvars(task_id=following.task.id, zone=following.task.zone_name):
-                following = await self._carry_out(following)
+            at_work = following.task
+            self._held.add(at_work.id)
+            try:
+                with structlog.contextvars.bound_contextvars(task_id=at_work.id, zone=at_work.zone_name):
+                    following = await self._carry_out(following)
+            finally:
+                self._held.discard(at_work.id)
         self._slots.give()
 
     async def _carry_out(self, claimed: Claimed) -> Claimed | None:
@@ -280,10 +329,11 @@ class Engine:
                 outcome = await self._leader.lead(claimed, journal, guard)
                 following = await self._end(claimed, journal, outcome)
             except LostTask as lost:
+                self._unsure = True  # its end may have been kept although the database said that it was not
                 log.warning("lost", error=lost.message)
                 return None
             except SetAside:
-                pass
+                self._unsure = True
             except Exception as error:
                 log.exception("a task broke the engine's hands")
                 await self._give_up(claimed, error)
@@ -303,18 +353,26 @@ class Engine:
             claimed = resumed
 
     async def _give_up(self, claimed: Claimed, error: Exception) -> None:
-        """End a task that cannot even be recorded; when that fails too, it stays for the next agent."""
+        """End a task that cannot even be recorded, as soon as the database can be written; else the next agent does."""
         end = ending(
             Outcome(ok=False, error=f"{type(error).__name__}: {error}", code="unexpected"), Progress(percent=0)
         )
-        try:
-            await self._database.run(
-                lambda c: queue.finish(
-                    c, claimed.task.id, self.owner, status=end.status, progress=end.progress, error=end.error
+        while True:
+            try:
+                await self._database.run(
+                    lambda c: queue.finish(
+                        c, claimed.task.id, self.owner, status=end.status, progress=end.progress, error=end.error
+                    )
                 )
-            )
-        except AgentError as again:
-            log.warning("a task stays running for the next agent", error=again.message)
+            except LostTask:
+                return
+            except Exception as again:  # noqa: BLE001 - one task must not take the agent with it
+                log.warning("a task that broke cannot be ended yet", error=str(again))
+            else:
+                return
+            with anyio.move_on_after(GIVE_UP_SECONDS):
+                await self._stopping.wait()
+                return
 
     async def _take_up_again(self, claimed: Claimed) -> Claimed | None:
         """Wait until the database can be written again; None when the agent stops or the task is not ours any more."""
@@ -324,10 +382,10 @@ class Engine:
                 return None
             try:
                 return await self._database.run(lambda c: queue.resume(c, claimed.task.id, self.owner))
-            except Unavailable as unavailable:
-                log.warning("waiting for the database", error=unavailable.message)
             except LostTask:
                 return None
+            except AgentError as error:
+                log.warning("waiting for the database", error=error.message)
         return None
 
     async def _end(self, claimed: Claimed, journal: Journal, outcome: Outcome) -> Claimed | None:
@@ -390,11 +448,16 @@ class Engine:
             log.warning("output was lost", error=error.message)
 
     async def _show_life(self) -> None:
-        """Count up, and carry on the tasks of those who do not any more."""
+        """Count up, carry on the tasks of those who do not any more, and let go of what others took from us."""
         while True:
-            beats = await self._quietly(lambda c: queue.beat(c, self.owner))
+            shown = await self._quietly(lambda c: (queue.beat(c, self.owner), queue.held(c, self.owner)))
             moment = time.monotonic()
-            if beats is not None:
+            if shown is not None:
+                beats, ours = shown
+                for task_id, journal in self._journals.items():
+                    if task_id not in ours:
+                        log.warning("another agent took over", task_id=task_id)
+                        journal.scope.cancel()
                 self._beats = {
                     owner: self._beats[owner] if self._beats.get(owner, (None, 0.0))[0] == count else (count, moment)
                     for owner, count in beats.items()
@@ -414,23 +477,31 @@ class Engine:
                 await self._purge()
             try:
                 await self._database.look()
-            except Unavailable as unavailable:
-                log.warning("the database is away", error=unavailable.message)
+            except AgentError as error:
+                log.warning("the database is away", error=error.message)
             await anyio.sleep(self._poll)
 
     async def _purge(self) -> None:
-        await self._quietly(idempotency.purge)
-        retention = self._retention
-        if retention is None:
+        moment = await self._quietly(transaction.now)
+        if moment is None:
             return
-        purged: int | None = 1
-        while purged:
-            purged = await self._quietly(lambda c: history.purge(c, before=transaction.now(c) - retention, most=100))
+        if self._leaps.lately(moment):
+            log.warning("the host's clock leapt ahead: nothing old is forgotten for a day")
+            return
+        await self._quietly(idempotency.purge)
+        for retention, purge in ((self._retention, history.purge), (self._audit_retention, audit.purge)):
+            purged: int | None = 1
+            while purged and retention is not None:
+                purged = await self._quietly(functools.partial(_forget, purge, retention))
 
     async def _quietly(self, fn: Callable[[Connection], T]) -> T | None:
         """Write, or leave it for the next time when the database is away."""
         try:
             return await self._database.run(fn)
-        except Unavailable as unavailable:
-            log.warning("the database is away", error=unavailable.message)
+        except AgentError as error:
+            log.warning("the database is away", error=error.message)
             return None
+
+
+def _forget(purge: Callable[..., int], retention: timedelta, c: Connection) -> int:
+    return purge(c, before=transaction.now(c) - retention, most=MOST_FORGOTTEN)

@@ -63,7 +63,8 @@ class Journal:
         self._progress: list[Progress] = []
         self._at_start: dict[str, Progress] = {}
         self._one_at_a_time = anyio.Lock()
-        self._gap = False
+        self._broken: Exception | None = None
+        """Why something could not be written: it must not be followed by anything, whoever noticed it first."""
         self.shown = Progress(percent=claimed.task.progress_percent, info=claimed.task.progress_info)
         self.stopping = False
         """Set when the agent stops: the next intention is not written any more."""
@@ -133,6 +134,8 @@ class Journal:
     async def flush(self) -> None:
         """Write what waits; returns when it is durable. Raises SetAside and LostTask."""
         async with self._one_at_a_time:
+            if self._broken is not None:
+                raise self._broken
             entries, lines, progress = self._take()
             if not (entries or lines or progress):
                 return
@@ -140,12 +143,20 @@ class Journal:
             def write(c: Connection) -> bool:
                 return queue.record(c, self._task_id, self._owner, entries=entries, lines=lines, progress=progress)
 
-            if await self._insist(write) and not self.cancelled:
+            try:
+                asked_to_stop = await self._insist(write)
+            except Exception as error:
+                if entries or isinstance(error, queue.LostTask | SetAside):
+                    self._broken = error
+                raise
+            if asked_to_stop and not self.cancelled:
                 self.cancel()
 
     async def close(self, ending: Callable[[Connection], Any]) -> Any:
         """Write what waits and the end of the task in one transaction. Raises SetAside and LostTask."""
         async with self._one_at_a_time:
+            if self._broken is not None:
+                raise self._broken
             entries, lines, progress = self._take()
 
             def write(c: Connection) -> Any:
@@ -167,15 +178,12 @@ class Journal:
 
     async def _insist(self, write: Callable[[Connection], Any]) -> Any:
         """Write, trying again while the database is away. Raises SetAside when patience or the agent's time is out."""
-        if self._gap:
-            raise SetAside
         deadline, pause = time.monotonic() + PATIENCE_SECONDS, 0.1
         while True:
             try:
                 return await self._database.run(write)
             except Unavailable as error:
                 if self.stopping or time.monotonic() > deadline:
-                    self._gap = True  # what was not written must not be followed by anything
                     raise SetAside from error
             with anyio.CancelScope(shield=True):
                 await anyio.sleep(pause)

@@ -154,6 +154,11 @@ def resume(c: Connection, task_id: str, owner: str) -> Claimed:
     return _claimed(c, row)
 
 
+def held(c: Connection, owner: str) -> list[str]:
+    """Return the ids of the tasks that an owner runs, in the order in which they came."""
+    return list(c.execute(sql.HELD_BY, {"who": owner}).scalars())
+
+
 def beat(c: Connection, owner: str) -> dict[str, int]:
     """Show that the owner lives; return the count of everybody who holds a running task (0 for one without a count).
 
@@ -358,6 +363,8 @@ def _settle(c: Connection, task: Task) -> None:
             changed(c, row)
     else:
         for dependant, summary in c.execute(sql.DEPENDANTS, {"key": task.id}).all():
+            if get(c, dependant).status.terminal:  # the end of another one has ended it
+                continue
             if summary:
                 _cancel_children(c, dependant, None)
             else:

@@ -84,6 +84,7 @@ TOUCH: Final = (
 )
 PROGRESS: Final = TOUCH.values(progress_percent=bindparam("percent"), progress_info=bindparam("info"))
 HELD: Final = select(T.cancel_requested).where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
+HELD_BY: Final = select(T.id).where(T.status == RUNNING, T.summary == NO, T.owner == bindparam("who")).order_by(T.seq)
 FINISH: Final = (
     update(tables.tasks)
     .where(T.id == _KEY, T.owner == bindparam("who"), T.status == RUNNING)
