@@ -37,6 +37,11 @@ class Kind(enum.StrEnum):
     ZONE_RESET = "zone_reset"
     ZONE_DISCOVER = "zone_discover"
     ARTIFACT_UPLOAD = "artifact_upload"
+    NETWORK_LINK_CREATE = "network_link_create"
+    NETWORK_LINK_DELETE = "network_link_delete"
+    NETWORK_ADDRESS_CREATE = "network_address_create"
+    NETWORK_ADDRESS_DELETE = "network_address_delete"
+    NETWORK_FORWARDING = "network_forwarding"
     DEMO = "demo"
 
 
@@ -51,6 +56,11 @@ PRIORITIES: Final[Mapping[Kind, int]] = {
     Kind.ZONE_RESTART: 40,
     Kind.ZONE_DISCOVER: 20,
     Kind.ARTIFACT_UPLOAD: 60,
+    Kind.NETWORK_LINK_CREATE: 60,
+    Kind.NETWORK_LINK_DELETE: 60,
+    Kind.NETWORK_ADDRESS_CREATE: 60,
+    Kind.NETWORK_ADDRESS_DELETE: 60,
+    Kind.NETWORK_FORWARDING: 60,
     Kind.DEMO: 40,
 }
 

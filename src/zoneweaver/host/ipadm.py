@@ -1,7 +1,8 @@
 """ipadm(8): IP interfaces of the global zone, their addresses, and which of them forward.
 
 Offers `show_interfaces`, `show_addresses`, `find_address`, `show_forwarding`; `create_interface`, `delete_interface`,
-`create_address`, `delete_address`, `set_forwarding`, `reset_forwarding`; and what a refusal meant: `said_exists`, `said_missing`.
+`create_address`, `delete_address`, `set_forwarding`, `reset_forwarding`; and what a refusal meant: `said_exists`,
+`said_missing`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """ipnat(8): the rules of address translation, as text and in the kernel.
 
 Offers `render` and `parse` of one rule (`domain.nat.NatRule`), `rules` of lines; the commands `check` and `load` of a
-file, and `clear`; `active`, what the kernel does at the moment; and what a refusal meant: `said_not_running`, `said_syntax`.
+file, and `clear`; `active`, what the kernel does at the moment; and what a refusal meant: `said_not_running`,
+`said_syntax`.
 """
 
 from __future__ import annotations

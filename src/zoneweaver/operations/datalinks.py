@@ -1,5 +1,4 @@
-"""Steps on data links: made when they are not there, deleted when they are what was meant, and each the way back of
-the other.
+"""Steps on data links: made when not there, deleted when they are what was meant, each the way back of the other.
 
 A VNIC carries its task in its MAC address (`domain.datalinks.own_mac`); the other kinds have no place for a mark, so
 what proves them is that they were not there when the task looked, and are now as it wanted them.
@@ -53,8 +52,14 @@ async def find(ctx: Context, kind: LinkClass, name: str) -> Datalink | None:
     if link.kind is LinkClass.AGGR:
         for item in await ctx.ask(dladm_kinds.show_aggregations()):
             if item.link == name:
-                facts = {"policy": item.policy, "lacp": item.lacp, "timer": item.timer}
-                return Datalink(kind=link.kind, name=name, over=link.over, **facts)
+                return Datalink(
+                    kind=link.kind,
+                    name=name,
+                    over=link.over,
+                    policy=item.policy,
+                    lacp=item.lacp,
+                    timer=item.timer,
+                )
     return Datalink(kind=link.kind, name=name, over=link.over)
 
 
@@ -63,8 +68,13 @@ async def _bridge(ctx: Context, name: str) -> Datalink | None:
     if found is None:
         return None
     members = await ctx.ask(dladm_kinds.show_bridge_links(name))
-    facts: dict[str, Any] = {"protection": found.protection, "priority": found.priority}
-    return Datalink(kind=LinkClass.BRIDGE, name=name, over=tuple(members), **facts)
+    return Datalink(
+        kind=LinkClass.BRIDGE,
+        name=name,
+        over=tuple(members),
+        protection=found.protection,
+        priority=found.priority,
+    )
 
 
 def creating(wanted: Datalink) -> Command:
@@ -207,12 +217,13 @@ def unmake(gone: Datalink) -> Step[Context]:
 
     async def do(ctx: Context, _: Outputs) -> None:
         found = await find(ctx, gone.kind, gone.name)
-        if found is not None and not found.same_as(gone):
-            # The members of a bridge go before it, so that half of the work may be done.
-            if not (ctx.resumed and gone.kind is LinkClass.BRIDGE and set(found.over) <= set(gone.over)):
-                raise Refused(f"{found.difference(gone)}; it was left alone", code="changed")
-        if found is not None:
-            await _delete(ctx, found)
+        if found is None:
+            return
+        # The members of a bridge go before it, so that half of the work may be done.
+        begun = ctx.resumed and gone.kind is LinkClass.BRIDGE and set(found.over) <= set(gone.over)
+        if not begun and not found.same_as(gone):
+            raise Refused(f"{found.difference(gone)}; it was left alone", code="changed")
+        await _delete(ctx, found)
 
     async def undo(ctx: Context, _: Outputs) -> None:
         found = await find(ctx, gone.kind, gone.name)
