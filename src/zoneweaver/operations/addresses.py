@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from ipaddress import ip_address, ip_interface
 from typing import Any, Final
 
-from zoneweaver.domain.errors import CommandFailed, Failed, Refused
-from zoneweaver.domain.network import Address, AddressKind
-from zoneweaver.host import ipadm
+from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, NotFound, Refused
+from zoneweaver.domain.names import GLOBAL_ZONE
+from zoneweaver.domain.network import Address, AddressKind, LinkClass, Route
+from zoneweaver.host import dladm, ipadm, netstat
 from zoneweaver.host.command import Command
+from zoneweaver.operations import links
 from zoneweaver.tasks.context import Context
-from zoneweaver.tasks.saga import Outputs, Step
+from zoneweaver.tasks.saga import NoWayBack, Outputs, Step
 
 PROGRESS: Final = 60
+
+LOOPBACK: Final = "lo0"
+"""The interface that the host makes for itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +64,111 @@ class WantedAddress:
         """Return the commands that take it away."""
         gone = ipadm.delete_address(self.name, release=self.kind is AddressKind.DHCP)
         return (gone,) if self.plumbed else (gone, ipadm.delete_interface(self.interface))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leaving:
+    """An address object that shall go; `last` takes its interface along, `release` gives a lease back."""
+
+    name: str
+    last: bool
+    release: bool = False
+
+    @property
+    def interface(self) -> str:
+        """The interface that the address is on."""
+        return self.name.partition("/")[0]
+
+
+async def placed(ctx: Context, wanted: WantedAddress) -> WantedAddress:
+    """Return the address as it will be made. Raises NotFound and Conflict for what stands in the way."""
+    name = wanted.interface
+    there = {link.link: link for link in await ctx.ask(dladm.show_links())}
+    if name not in there:
+        raise NotFound(
+            f"addrobj: link {name} does not exist", code="no_such_link", details={"field": "addrobj", "link": name}
+        )
+    if there[name].kind is LinkClass.BRIDGE:
+        raise _conflict("addrobj", f"{name} is a bridge's own link, which takes no address", code="wrong_kind")
+    joined = [link.link for link in there.values() if link.kind is LinkClass.AGGR and name in link.over]
+    if joined:
+        raise _conflict("addrobj", f"{name} is part of aggregation {joined[0]}", code="link_busy")
+    zone = links.links_of(ctx.files.read_all(), but=GLOBAL_ZONE).get(name)
+    if zone is not None:
+        raise _conflict("addrobj", f"{name} is a card of zone {zone}", code="link_busy")
+    for other in await ctx.ask(ipadm.show_addresses()):
+        if other.name == wanted.name:
+            raise _conflict("addrobj", f"address {wanted.name} exists already", code="address_exists")
+        if wanted.address is not None and _bare(other.address) == _bare(wanted.address):
+            text = f"{_bare(wanted.address)} is the host's already, as {other.name}"
+            raise _conflict("address", text, code="address_in_use")
+    return replace(wanted, plumbed=await plumbed(ctx, name))
+
+
+async def leaving(ctx: Context, name: str, *, force: bool, release: bool) -> Leaving:
+    """Look at an address that shall go. Raises NotFound, and Conflict for one that routes need, unless forced."""
+    every = {item.name: item for item in await ctx.ask(ipadm.show_addresses())}
+    if name not in every:
+        raise NotFound(f"There is no address {name}", code="no_such_address", details={"addrobj": name})
+    gone = every[name]
+    if gone.interface == LOOPBACK or gone.kind not in set(AddressKind):
+        raise Conflict(f"Address {name} ({gone.kind}) is the host's own", code="not_ours")
+    if gone.address is not None and not force:
+        needed = _carried(gone.address, await ctx.ask(netstat.show_routes()))
+        if needed:
+            text = f"Address {name} is used by {', '.join(needed)}: force=true deletes it all the same"
+            raise Conflict(text, code="address_busy", details={"used_by": list(needed)})
+    last = all(item.interface != gone.interface or item.name == name for item in every.values())
+    return Leaving(name=name, last=last, release=release and gone.kind == AddressKind.DHCP.value)
+
+
+def _carried(address: str, routes: Iterable[Route]) -> tuple[str, ...]:
+    """Name the routes whose gateway is reached by an address."""
+    network = ip_interface(address).network
+    return tuple(
+        f"route {route.destination} by {route.gateway}"
+        for route in routes
+        if "G" in route.flags and ip_address(route.gateway) in network
+    )
+
+
+def delete(gone: Leaving) -> tuple[Step[Context], ...]:
+    """Take an address away for good, and the interface with its last one: what else was set is not given back."""
+
+    async def do(ctx: Context, _: Outputs) -> None:
+        if await ctx.ask(ipadm.find_address(gone.name)) is None:
+            return
+        try:
+            await ctx.run(removal)
+        except CommandFailed:  # what was reported as failed may be done all the same
+            if await ctx.ask(ipadm.find_address(gone.name)) is not None:
+                raise
+
+    async def undo(ctx: Context, _: Outputs) -> None:
+        if await ctx.ask(ipadm.find_address(gone.name)) is None:
+            raise NoWayBack(f"Address {gone.name} is gone")
+
+    async def unplumb(ctx: Context, _: Outputs) -> None:
+        await _unplumb(ctx, gone.interface)
+
+    removal = ipadm.delete_address(gone.name, release=gone.release)
+    pivot: Step[Context] = Step(
+        name=f"delete address {gone.name}",
+        do=do,
+        undo=undo,
+        progress=PROGRESS,
+        status="deleting_address",
+        planned=(removal,),
+        pivot=True,
+    )
+    interface: Step[Context] = Step(
+        name=f"delete interface {gone.interface}",
+        do=unplumb,
+        progress=PROGRESS,
+        status="deleting_interface",
+        planned=(ipadm.delete_interface(gone.interface),),
+    )
+    return (pivot, interface) if gone.last else (pivot,)
 
 
 def make(wanted: WantedAddress) -> Step[Context]:
@@ -121,7 +233,8 @@ async def _create(ctx: Context, wanted: WantedAddress) -> None:
     except CommandFailed as error:
         if ipadm.said_exists(error.stderr) and await ctx.ask(ipadm.find_address(wanted.name)) is None:
             # The interface may have come into being by this very command.
-            await _unplumb(ctx, wanted)
+            if not wanted.plumbed:
+                await _unplumb(ctx, wanted.interface)
             text = f"Address {wanted.address or wanted.name} is in use already; nothing was changed"
             raise Refused(text, code="address_in_use") from error
         raise
@@ -134,13 +247,27 @@ async def _ensure_not(ctx: Context, gone: WantedAddress) -> None:
             await ctx.say(f"Address {gone.name} is {found.kind} {found.address} by now; it was left alone")
             return
         await ctx.run(ipadm.delete_address(gone.name, release=gone.kind is AddressKind.DHCP))
-    await _unplumb(ctx, gone)
+    if not gone.plumbed:
+        await _unplumb(ctx, gone.interface)
 
 
-async def _unplumb(ctx: Context, gone: WantedAddress) -> None:
-    """Take IP off the link when it was put there for the address, and no other address is on it."""
-    if gone.plumbed or not await plumbed(ctx, gone.interface):
+async def _unplumb(ctx: Context, interface: str) -> None:
+    """Take IP off a link when no address is left on it."""
+    if not await plumbed(ctx, interface):
         return
-    left = [item for item in await ctx.ask(ipadm.show_addresses()) if item.interface == gone.interface]
-    if not left:
-        await ctx.run(ipadm.delete_interface(gone.interface))
+    if any(item.interface == interface for item in await ctx.ask(ipadm.show_addresses())):
+        return
+    try:
+        await ctx.run(ipadm.delete_interface(interface))
+    except CommandFailed:
+        if await plumbed(ctx, interface):
+            raise
+
+
+def _bare(address: str | None) -> str | None:
+    """Return an address without its prefix."""
+    return None if address is None else address.partition("/")[0]
+
+
+def _conflict(field: str, text: str, *, code: str) -> Conflict:
+    return Conflict(f"{field}: {text}", code=code, details={"field": field})

@@ -7,6 +7,7 @@ what proves them is that they were not there when the task looked, and are now a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from zoneweaver.domain.datalinks import Datalink, own_mac
@@ -16,9 +17,12 @@ from zoneweaver.domain.zone import ResourceKind
 from zoneweaver.host import dladm, dladm_kinds, ipadm
 from zoneweaver.host.command import Command
 from zoneweaver.tasks.context import Context
-from zoneweaver.tasks.saga import Outputs, Step
+from zoneweaver.tasks.saga import NoWayBack, Outputs, Step
 
 PROGRESS: Final = 40
+
+PLACEHOLDER: Final = "<mac_address>"
+"""Stands in a plan for the address that the task will give its VNIC."""
 
 
 async def links(ctx: Context) -> tuple[Link, ...]:
@@ -135,7 +139,8 @@ async def placed(ctx: Context, wanted: Datalink, *, there: Sequence[Link]) -> Da
     if wanted.kind is not LinkClass.VNIC:
         return wanted
     if wanted.mac is None:
-        return _with_mac(wanted, own_mac(ctx.task_id, wanted.name, {link.mac or "" for link in there}))
+        taken = {link.mac or "" for link in there}
+        return replace(wanted, mac=PLACEHOLDER if ctx.dry else own_mac(ctx.task_id, wanted.name, taken))
     users = mac_users(there, wanted.mac)
     if users:
         raise Conflict(
@@ -178,10 +183,6 @@ async def _refuse_interfaces(ctx: Context, wanted: Datalink) -> None:
             raise Conflict(text, code="link_busy", details={"field": field})
 
 
-def _with_mac(wanted: Datalink, mac: str) -> Datalink:
-    return Datalink.from_json({**wanted.as_json(), "mac": mac})
-
-
 async def users(ctx: Context, name: str, *, there: Sequence[Link]) -> tuple[str, ...]:
     """Say who uses a link: links over it, a running zone, the host's own interface, configurations of zones."""
     found = list(holders(there, await ctx.ask(ipadm.show_interfaces()), name))
@@ -192,9 +193,16 @@ async def users(ctx: Context, name: str, *, there: Sequence[Link]) -> tuple[str,
     return tuple(found)
 
 
-async def refuse_used(ctx: Context, gone: Datalink, *, there: Sequence[Link], but: Sequence[str] = ()) -> None:
-    """Raise Conflict naming who uses a link that shall be deleted, those in `but` aside."""
+async def refuse_used(
+    ctx: Context, gone: Datalink, *, there: Sequence[Link], but: Sequence[str] = (), members: bool = False
+) -> None:
+    """Raise Conflict naming who uses a link that shall be deleted, those in `but` aside.
+
+    With `members` a bridge is used by the links in it.
+    """
     busy = [user for user in await users(ctx, gone.link, there=there) if user not in but]
+    if members and gone.kind is LinkClass.BRIDGE:
+        busy += [f"link {member}" for member in gone.over]
     if busy:
         raise Conflict(f"{gone.noun} is used by {', '.join(busy)}", code="link_busy", details={"used_by": busy})
 
@@ -213,25 +221,13 @@ def make(wanted: Datalink) -> Step[Context]:
 
 
 def unmake(gone: Datalink) -> Step[Context]:
-    """Delete a link that is as it was seen; the way back makes it again."""
+    """Delete a link of ours that is as it was seen; the way back makes it again."""
 
     async def do(ctx: Context, _: Outputs) -> None:
-        found = await find(ctx, gone.kind, gone.name)
-        if found is None:
-            return
-        # The members of a bridge go before it, so that half of the work may be done.
-        begun = ctx.resumed and gone.kind is LinkClass.BRIDGE and set(found.over) <= set(gone.over)
-        if not begun and not found.same_as(gone):
-            raise Refused(f"{found.difference(gone)}; it was left alone", code="changed")
-        await _delete(ctx, found)
+        await _give_up(ctx, gone)
 
     async def undo(ctx: Context, _: Outputs) -> None:
-        found = await find(ctx, gone.kind, gone.name)
-        if found is not None and gone.kind is LinkClass.BRIDGE:
-            missing = [member for member in gone.over if member not in found.over]
-            if missing:
-                await ctx.run(dladm_kinds.add_to_bridge(gone.name, missing))
-        elif found is None:
+        if not await _join(ctx, gone):
             await ctx.run(creating(gone))
 
     return Step(
@@ -243,6 +239,73 @@ def unmake(gone: Datalink) -> Step[Context]:
         planned=deleting(gone),
         planned_undo=(creating(gone),),
     )
+
+
+def delete(gone: Datalink) -> tuple[Step[Context], ...]:
+    """Delete a link that is as it was seen, for good: what else was set for it could not be given back."""
+    pivot: Step[Context] = Step(
+        name=f"delete {gone.noun}",
+        do=lambda ctx, _: _give_up(ctx, gone),
+        undo=lambda ctx, _: _no_way_back(ctx, gone),
+        progress=PROGRESS,
+        status="deleting_link",
+        planned=deleting(replace(gone, over=()) if gone.kind is LinkClass.BRIDGE else gone),
+        pivot=True,
+    )
+    return (_part(gone), pivot) if gone.kind is LinkClass.BRIDGE and gone.over else (pivot,)
+
+
+def _part(gone: Datalink) -> Step[Context]:
+    """Take every link out of a bridge; the way back puts them in again."""
+
+    async def do(ctx: Context, _: Outputs) -> None:
+        found = await find(ctx, gone.kind, gone.name)
+        if found is None or not found.over:
+            return
+        _refuse_changed(found, gone)
+        await ctx.run(dladm_kinds.remove_from_bridge(gone.name, found.over))
+
+    async def undo(ctx: Context, _: Outputs) -> None:
+        await _join(ctx, gone)
+
+    return Step(
+        name=f"links of {gone.noun}",
+        do=do,
+        undo=undo,
+        progress=PROGRESS // 2,
+        status="deleting_link",
+        planned=(dladm_kinds.remove_from_bridge(gone.name, gone.over),),
+        planned_undo=(dladm_kinds.add_to_bridge(gone.name, gone.over),),
+    )
+
+
+async def _join(ctx: Context, gone: Datalink) -> bool:
+    """Put the links back into a bridge that have left it; say whether there is the bridge."""
+    found = await find(ctx, gone.kind, gone.name)
+    missing = [] if found is None else [member for member in gone.over if member not in found.over]
+    if missing and gone.kind is LinkClass.BRIDGE:
+        await ctx.run(dladm_kinds.add_to_bridge(gone.name, missing))
+    return found is not None
+
+
+async def _give_up(ctx: Context, gone: Datalink) -> None:
+    found = await find(ctx, gone.kind, gone.name)
+    if found is None:
+        return
+    _refuse_changed(found, gone)
+    await _delete(ctx, found)
+
+
+async def _no_way_back(ctx: Context, gone: Datalink) -> None:
+    if await find(ctx, gone.kind, gone.name) is None:
+        raise NoWayBack(f"{gone.noun} is gone")
+
+
+def _refuse_changed(found: Datalink, gone: Datalink) -> None:
+    # The members of a bridge go before it, so that half of the work may be done.
+    begun = gone.kind is LinkClass.BRIDGE and set(found.over) <= set(gone.over)
+    if not begun and not found.same_as(gone):
+        raise Refused(f"{found.difference(gone)}; it was left alone", code="changed")
 
 
 async def _ensure(ctx: Context, wanted: Datalink) -> dict[str, Any]:

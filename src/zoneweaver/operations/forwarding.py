@@ -53,9 +53,9 @@ async def read(ctx: Context, family: str = "ipv4") -> Forwards:
 
 
 def change_host(before: Forwards, *, on: bool) -> Step[Context]:
-    """Let the host forward or not, and every interface with it when that is new; the way back sets those alone that were.
+    """Let the host forward or not, and every interface with it; the way back sets those apart that were.
 
-    A host that is as wanted already is left alone, and so are interfaces that were set apart from it.
+    A host that is as wanted already is left alone, and so are the interfaces that are set apart from it.
     """
     wanted = Forwarding(now=on, persistent=on)
 

@@ -8,6 +8,11 @@ from typing import Final
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.operations.artifact_upload import ArtifactUpload
 from zoneweaver.operations.demo import Demo
+from zoneweaver.operations.network_address_create import NetworkAddressCreate
+from zoneweaver.operations.network_address_delete import NetworkAddressDelete
+from zoneweaver.operations.network_forwarding import NetworkForwarding
+from zoneweaver.operations.network_link_create import NetworkLinkCreate
+from zoneweaver.operations.network_link_delete import NetworkLinkDelete
 from zoneweaver.operations.zone_create import ZoneCreate
 from zoneweaver.operations.zone_delete import ZoneDelete
 from zoneweaver.operations.zone_discover import ZoneDiscover
@@ -32,6 +37,11 @@ OPERATIONS: Final[Mapping[Kind, Operation]] = {
         ZoneReset(),
         ZoneDiscover(),
         ArtifactUpload(),
+        NetworkLinkCreate(),
+        NetworkLinkDelete(),
+        NetworkAddressCreate(),
+        NetworkAddressDelete(),
+        NetworkForwarding(),
         Demo(),
     )
 }
