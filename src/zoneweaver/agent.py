@@ -31,8 +31,10 @@ from zoneweaver.operations.zone_discover import ZoneDiscover
 from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.artifacts import Limits as ArtifactLimits
 from zoneweaver.services.audit import Trail
+from zoneweaver.services.hosttasks import HostTasks
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
+from zoneweaver.services.network import Network
 from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
@@ -218,6 +220,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         dataset=settings.zones.default_dataset,
         grace=settings.zones.start_grace_seconds,
     )
+    host_tasks = HostTasks(database=database, host=host, files=files)
     services = Services(
         settings=settings,
         database=database,
@@ -227,6 +230,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         queueing=Queueing(database=database),
         zones=Zones(database=database, host=host, files=files, defaults=defaults),
         artifacts=Artifacts(database=database, folder=settings.staging_path, limits=artifact_limits(settings)),
+        network=Network(host=host, tasks=host_tasks),
         tasks=Tasks(
             database=database,
             events=events,

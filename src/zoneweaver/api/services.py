@@ -10,6 +10,7 @@ from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
+from zoneweaver.services.network import Network
 from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
@@ -30,6 +31,7 @@ class Services:
     queueing: Queueing
     zones: Zones
     artifacts: Artifacts
+    network: Network
     tasks: Tasks
     system: System
     metrics: Metrics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from zoneweaver.domain.errors import AgentError, Invalid
-from zoneweaver.domain.names import GLOBAL_ZONE
-from zoneweaver.domain.tasks import Kind, NewTask, Status
+from zoneweaver.domain.tasks import NewTask
 from zoneweaver.services.audit import entry
 from zoneweaver.services.callers import Caller
 from zoneweaver.store import audit, idempotency
@@ -37,25 +35,6 @@ class Proposal:
     tasks: tuple[NewTask, ...] = ()
     status: int = 202
     guard: Guard | None = None
-
-
-def of_the_host(kind: Kind, params: Mapping[str, Any], caller: Caller, message: str) -> Proposal:
-    """Propose a task on the host itself; such tasks belong to the global zone, and run one after the other."""
-    task = NewTask(
-        id=str(uuid.uuid4()),
-        kind=kind,
-        zone_name=GLOBAL_ZONE,
-        params=params,
-        created_by=caller.name,
-    )
-    body = {
-        "success": True,
-        "task_id": task.id,
-        "operation": task.kind.value,
-        "status": Status.PENDING.value,
-        "message": message,
-    }
-    return Proposal(tasks=(task,), body=body)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
