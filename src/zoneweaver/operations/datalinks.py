@@ -6,33 +6,35 @@ what proves them is that they were not there when the task looked, and are now a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from zoneweaver.domain.datalinks import Datalink, own_mac
-from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, NotFound, Refused
-from zoneweaver.domain.network import Link, LinkClass, holders, mac_users
-from zoneweaver.domain.zone import ResourceKind
-from zoneweaver.host import dladm, dladm_kinds, ipadm
+from zoneweaver.domain.datalinks import Datalink
+from zoneweaver.domain.errors import CommandFailed, Failed, Refused
+from zoneweaver.domain.network import Link, LinkClass
+from zoneweaver.host import dladm, dladm_kinds
 from zoneweaver.host.command import Command
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import NoWayBack, Outputs, Step
 
 PROGRESS: Final = 40
 
-PLACEHOLDER: Final = "<mac_address>"
-"""Stands in a plan for the address that the task will give its VNIC."""
 
+async def links(ctx: Context, *kinds: LinkClass) -> tuple[Link, ...]:
+    """Ask the host for every link, with all that is told about links of these kinds; without any, about all.
 
-async def links(ctx: Context) -> tuple[Link, ...]:
-    """Ask the host for every link, with all that the commands about its kind tell."""
+    A card and a VNIC tell all; a VLAN and an aggregation have the addresses of the cards, which are told then.
+    """
+
+    def about(*those: LinkClass) -> bool:
+        return not kinds or any(kind in those for kind in kinds)
+
     return dladm_kinds.joined(
         await ctx.ask(dladm.show_links()),
-        vnics=await ctx.ask(dladm.show_vnics()),
-        phys=await ctx.ask(dladm_kinds.show_phys()),
-        macs=await ctx.ask(dladm_kinds.show_macs()),
-        vlans=await ctx.ask(dladm_kinds.show_vlans()),
+        vnics=await ctx.ask(dladm.show_vnics()) if about(LinkClass.VNIC) else (),
+        phys=await ctx.ask(dladm_kinds.show_phys()) if about(LinkClass.PHYS) else (),
+        macs=await ctx.ask(dladm_kinds.show_macs()) if about(LinkClass.PHYS, LinkClass.VLAN, LinkClass.AGGR) else {},
+        vlans=await ctx.ask(dladm_kinds.show_vlans()) if about(LinkClass.VLAN) else (),
     )
 
 
@@ -117,94 +119,6 @@ def deleting(gone: Datalink) -> tuple[Command, ...]:
             return (*leaving, dladm_kinds.delete_bridge(gone.name))
         case _:
             raise Refused(f"Links of kind {gone.kind} are not deleted here", code="not_made_here")
-
-
-async def placed(ctx: Context, wanted: Datalink, *, there: Sequence[Link]) -> Datalink:
-    """Return what will be made, a VNIC with its address. Raises Conflict and NotFound for what stands in the way."""
-    by_name = {link.name: link for link in there}
-    if wanted.link in by_name:
-        kind = by_name[wanted.link].kind
-        raise Conflict(f"Link {wanted.link} exists already: it is of kind {kind}", code="link_exists")
-    fields = ("link",) if wanted.kind in {LinkClass.VNIC, LinkClass.VLAN} else None
-    for number, below in enumerate(wanted.over):
-        field = fields[0] if fields else f"links[{number}]"
-        _refuse_below(wanted, below, by_name.get(below), there, field=field)
-    if wanted.kind is LinkClass.VLAN:
-        for link in there:
-            if link.kind is LinkClass.VLAN and link.over == wanted.over and link.vid == wanted.vid:
-                text = f"VLAN {wanted.vid} of {wanted.over[0]} is {link.name} already"
-                raise Conflict(text, code="link_exists", details={"field": "vid", "link": link.name})
-    if wanted.kind is LinkClass.AGGR:
-        await _refuse_interfaces(ctx, wanted)
-    if wanted.kind is not LinkClass.VNIC:
-        return wanted
-    if wanted.mac is None:
-        taken = {link.mac or "" for link in there}
-        return replace(wanted, mac=PLACEHOLDER if ctx.dry else own_mac(ctx.task_id, wanted.name, taken))
-    users = mac_users(there, wanted.mac)
-    if users:
-        raise Conflict(
-            f"mac_address {wanted.mac} is that of {', '.join(users)}",
-            code="mac_in_use",
-            details={"field": "mac_address", "links": list(users)},
-        )
-    return wanted
-
-
-def _refuse_below(wanted: Datalink, name: str, below: Link | None, there: Sequence[Link], *, field: str) -> None:
-    if below is None:
-        raise NotFound(f"{field}: link {name} does not exist", code="no_such_link", details={"field": field})
-    if below.zone is not None:
-        details = {"field": field, "zone": below.zone}
-        raise Conflict(f"{field}: {name} is lent to zone {below.zone}", code="link_busy", details=details)
-    details = {"field": field}
-    if wanted.kind is LinkClass.VNIC and not below.kind.carries_vnics:
-        raise Conflict(f"{field}: nothing can be made over {name}, a {below.kind}", code="wrong_kind", details=details)
-    if wanted.kind is LinkClass.VLAN and below.kind not in {LinkClass.PHYS, LinkClass.AGGR, LinkClass.ETHERSTUB}:
-        raise Conflict(f"{field}: nothing can be made over {name}, a {below.kind}", code="wrong_kind", details=details)
-    if wanted.kind is LinkClass.AGGR:
-        if below.kind is not LinkClass.PHYS:
-            raise Conflict(
-                f"{field}: {name} is of kind {below.kind}, no physical card", code="wrong_kind", details=details
-            )
-        busy = holders(there, (), name)
-        if busy:
-            raise Conflict(f"{field}: {name} is used by {', '.join(busy)}", code="link_busy", details=details)
-    if wanted.kind is LinkClass.BRIDGE and below.bridge is not None:
-        raise Conflict(f"{field}: {name} is in bridge {below.bridge}", code="link_busy", details=details)
-
-
-async def _refuse_interfaces(ctx: Context, wanted: Datalink) -> None:
-    plumbed = {interface.name for interface in await ctx.ask(ipadm.show_interfaces())}
-    for number, name in enumerate(wanted.over):
-        if name in plumbed:
-            field = f"links[{number}]"
-            text = f"{field}: {name} is used by the interface {name}"
-            raise Conflict(text, code="link_busy", details={"field": field})
-
-
-async def users(ctx: Context, name: str, *, there: Sequence[Link]) -> tuple[str, ...]:
-    """Say who uses a link: links over it, a running zone, the host's own interface, configurations of zones."""
-    found = list(holders(there, await ctx.ask(ipadm.show_interfaces()), name))
-    for zone, config in ctx.files.read_all().items():
-        nets = config.of(ResourceKind.NET)
-        if any(name in {net.key, net.get("global-nic")} for net in nets) and f"zone {zone}" not in found:
-            found.append(f"zone {zone}")
-    return tuple(found)
-
-
-async def refuse_used(
-    ctx: Context, gone: Datalink, *, there: Sequence[Link], but: Sequence[str] = (), members: bool = False
-) -> None:
-    """Raise Conflict naming who uses a link that shall be deleted, those in `but` aside.
-
-    With `members` a bridge is used by the links in it.
-    """
-    busy = [user for user in await users(ctx, gone.link, there=there) if user not in but]
-    if members and gone.kind is LinkClass.BRIDGE:
-        busy += [f"link {member}" for member in gone.over]
-    if busy:
-        raise Conflict(f"{gone.noun} is used by {', '.join(busy)}", code="link_busy", details={"used_by": busy})
 
 
 def make(wanted: Datalink) -> Step[Context]:

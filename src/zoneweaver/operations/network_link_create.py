@@ -7,7 +7,7 @@ from typing import Any
 
 from zoneweaver.domain.datalinks import Datalink
 from zoneweaver.domain.tasks import Kind
-from zoneweaver.operations import datalinks
+from zoneweaver.operations import datalink_checks, datalinks
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Step
 
@@ -21,7 +21,7 @@ class NetworkLinkCreate:
         """See whether the name is free and what the link is over is there. Raises Conflict and NotFound."""
         await ctx.progress(5, "validating")
         wanted = Datalink.from_json(ctx.params["link"])
-        made = await datalinks.placed(ctx, wanted, there=await datalinks.links(ctx))
+        made = await datalink_checks.placed(ctx, wanted)
         return {"link": made.as_json()}
 
     def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:  # noqa: ARG002

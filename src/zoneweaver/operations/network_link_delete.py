@@ -9,7 +9,7 @@ from zoneweaver.domain.datalinks import NOUNS, Datalink
 from zoneweaver.domain.errors import NotFound
 from zoneweaver.domain.network import LinkClass
 from zoneweaver.domain.tasks import Kind
-from zoneweaver.operations import datalinks
+from zoneweaver.operations import datalink_checks, datalinks
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Step
 
@@ -26,9 +26,7 @@ class NetworkLinkDelete:
         found = await datalinks.find(ctx, kind, name)
         if found is None or found.kind is not kind:
             raise NotFound(f"There is no {NOUNS[kind]} {name}", code="no_such_link", details={"link": name})
-        await datalinks.refuse_used(
-            ctx, found, there=await datalinks.links(ctx), members=not ctx.params.get("force", False)
-        )
+        await datalink_checks.refuse_used(ctx, found, members=not ctx.params["force"])
         return {"link": found.as_json()}
 
     def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:  # noqa: ARG002

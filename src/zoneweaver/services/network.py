@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from zoneweaver.domain import datalinks, network
-from zoneweaver.domain.datalinks import NOUNS, Datalink
+from zoneweaver.domain import network
+from zoneweaver.domain.datalinks import NOUNS, Datalink, check_name, wanted
 from zoneweaver.domain.errors import Invalid, NotFound
 from zoneweaver.domain.names import LinkName
 from zoneweaver.domain.network import Address, AddressKind, AddressObject, Forwarding, Link, LinkClass
 from zoneweaver.domain.tasks import Kind
-from zoneweaver.host import dladm, dladm_kinds, ipadm, netstat, routeadm
+from zoneweaver.host import dladm_kinds, ipadm, netstat, routeadm
+from zoneweaver.operations import datalinks
 from zoneweaver.operations.addresses import WantedAddress
 from zoneweaver.services.callers import Caller
 from zoneweaver.services.hosttasks import HostTasks
@@ -41,14 +42,14 @@ class Network:
         """Return every link; those of one class, or lent to one running zone, when that is asked for."""
         shown = [
             _link(link)
-            for link in await self._links(*([] if kind is None else [kind]))
+            for link in await datalinks.links(self._tasks.looking(), *([] if kind is None else [kind]))
             if kind in {None, link.kind} and zone in {None, link.zone}
         ]
         return {"interfaces": shown, "total": len(shown)}
 
     async def links(self, kind: LinkClass) -> dict[str, Any]:
         """Return the links of one kind, with what is special about it."""
-        found = [link for link in await self._links(kind) if link.kind is kind]
+        found = [link for link in await datalinks.links(self._tasks.looking(), kind) if link.kind is kind]
         special = await self._special(kind)
         shown = [{**_link(link), **special.get(link.name, {})} for link in found]
         return {COLLECTIONS[kind]: shown, "total": len(shown)}
@@ -108,14 +109,14 @@ class Network:
 
     async def create_link(self, kind: LinkClass, body: Mapping[str, Any], caller: Caller) -> Proposal:
         """Propose to make a link. Raises Invalid, NotFound and Conflict."""
-        wanted = datalinks.wanted(kind, body)
-        message = f"Creation of {wanted.noun} queued"
-        params = {"link": wanted.as_json()}
-        return await self._tasks.propose(Kind.NETWORK_LINK_CREATE, params, caller, message, name=wanted.name)
+        new = wanted(kind, body)
+        message = f"Creation of {new.noun} queued"
+        params = {"link": new.as_json()}
+        return await self._tasks.propose(Kind.NETWORK_LINK_CREATE, params, caller, message, name=new.name)
 
     async def delete_link(self, kind: LinkClass, name: str, caller: Caller, *, force: bool = False) -> Proposal:
         """Propose to delete a link. Raises NotFound, and Conflict naming who uses it."""
-        gone = Datalink(kind=kind, name=datalinks.check_name(kind, name))
+        gone = Datalink(kind=kind, name=check_name(kind, name))
         params = {"kind": kind.value, "name": gone.name, "force": force}
         message = f"Deletion of {gone.noun} queued"
         return await self._tasks.propose(Kind.NETWORK_LINK_DELETE, params, caller, message, name=gone.name)
@@ -147,21 +148,6 @@ class Network:
         )
 
     # --- asking
-
-    async def _links(self, *kinds: LinkClass) -> tuple[Link, ...]:
-        """Ask for the links with all that is told about these kinds; without any, about all."""
-        ask = self._host.ask
-
-        def about(*those: LinkClass) -> bool:
-            return not kinds or any(kind in those for kind in kinds)
-
-        return dladm_kinds.joined(
-            await ask(dladm.show_links()),
-            vnics=await ask(dladm.show_vnics()) if about(LinkClass.VNIC) else (),
-            phys=await ask(dladm_kinds.show_phys()) if about(LinkClass.PHYS) else (),
-            macs=await ask(dladm_kinds.show_macs()) if about(LinkClass.PHYS, LinkClass.VLAN, LinkClass.AGGR) else {},
-            vlans=await ask(dladm_kinds.show_vlans()) if about(LinkClass.VLAN) else (),
-        )
 
     async def _special(self, kind: LinkClass) -> dict[str, dict[str, Any]]:
         """Return what only links of a kind have, by link."""
