@@ -89,6 +89,10 @@ class Operation:
     way: str = "back"
     boots: bool = False
     """Whether the zone may have been booted on the way back, which writes anew what every boot writes."""
+    ours: tuple[str, ...] = ("web", "deep")
+    """What the names of all things hold that may change."""
+    brief: bool = False
+    """Whether commands that only ask are met by few kinds of faults: they are asked the same way elsewhere."""
 
 
 def _create(name: str, **body: Any) -> Operation:
@@ -125,5 +129,20 @@ OPERATIONS = [
     Operation("restart", "running", "POST", "/zones/web/restart", way="power"),
     Operation("reset", "running", "POST", "/zones/web/reset", way="power"),
 ]
+
+OPERATIONS += [
+    Operation("network_vnic", "network", "POST", "/network/vnics", {"name": "webnew1", "link": "webnet0"}, brief=True),
+    Operation("network_bridge_delete", "network", "DELETE", "/network/bridges/weblan?force=true", way="pivot", brief=True),
+    Operation(
+        "network_address",
+        "network",
+        "POST",
+        "/network/addresses",
+        {"addrobj": "web1/v4", "address": "10.9.1.1/24"},
+        brief=True,
+    ),
+    Operation("network_address_delete", "network", "DELETE", "/network/addresses/web2/v4", way="pivot", brief=True),
+    Operation("network_forwarding", "network", "PUT", "/network/forwarding", {"interfaces": ["web2"]}, brief=True),
+]  # fmt: skip
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

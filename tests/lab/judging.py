@@ -19,6 +19,7 @@ from labhost.zones import index
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SCRIPT = re.compile(r"/\S*/scratch/script-[0-9a-f]+")
+OWN_MAC = re.compile(r"\b02:08:20(?::[0-9a-f]{2}){3}\b")
 MAC = re.compile(r"\b2:8:20(?::[0-9a-f]{1,2}){3}\b")
 
 Picture = dict[str, str]
@@ -49,8 +50,8 @@ def alike(world: World, found: Picture | None = None) -> Picture:
 
 
 def shape(argv: list[str]) -> list[str]:
-    """A command without what each run of it has of its own: the task's id, the name of the script it reads."""
-    return [SCRIPT.sub("{script}", UUID.sub("<task_id>", word)) for word in argv]
+    """A command without what each run of it has of its own: the task's id, a made-up address, the script it reads."""
+    return [OWN_MAC.sub("<mac_address>", SCRIPT.sub("{script}", UUID.sub("<task_id>", word))) for word in argv]
 
 
 def _by_kind(document: str) -> str:

@@ -136,13 +136,8 @@ def delete(gone: Leaving) -> tuple[Step[Context], ...]:
     """Take an address away for good, and the interface with its last one: what else was set is not given back."""
 
     async def do(ctx: Context, _: Outputs) -> None:
-        if await ctx.ask(ipadm.find_address(gone.name)) is None:
-            return
-        try:
-            await ctx.run(removal)
-        except CommandFailed:  # what was reported as failed may be done all the same
-            if await ctx.ask(ipadm.find_address(gone.name)) is not None:
-                raise
+        if await ctx.ask(ipadm.find_address(gone.name)) is not None:
+            await _remove(ctx, gone.name, removal)
 
     async def undo(ctx: Context, _: Outputs) -> None:
         if await ctx.ask(ipadm.find_address(gone.name)) is None:
@@ -246,9 +241,21 @@ async def _ensure_not(ctx: Context, gone: WantedAddress) -> None:
         if not gone.is_met_by(found):
             await ctx.say(f"Address {gone.name} is {found.kind} {found.address} by now; it was left alone")
             return
-        await ctx.run(ipadm.delete_address(gone.name, release=gone.kind is AddressKind.DHCP))
+        await _remove(ctx, gone.name, ipadm.delete_address(gone.name, release=gone.kind is AddressKind.DHCP))
     if not gone.plumbed:
         await _unplumb(ctx, gone.interface)
+
+
+async def _remove(ctx: Context, name: str, removal: Command) -> None:
+    """Take an address away; what was reported as failed may be done all the same, and the other way round."""
+    try:
+        await ctx.run(removal)
+    except CommandFailed:
+        if await ctx.ask(ipadm.find_address(name)) is not None:
+            raise
+    else:
+        if await ctx.ask(ipadm.find_address(name)) is not None:
+            raise Failed(f"ipadm reported success, but address {name} is still there", code="not_as_meant")
 
 
 async def _unplumb(ctx: Context, interface: str) -> None:
@@ -262,6 +269,10 @@ async def _unplumb(ctx: Context, interface: str) -> None:
     except CommandFailed:
         if await plumbed(ctx, interface):
             raise
+    else:
+        if await plumbed(ctx, interface):
+            text = f"ipadm reported success, but interface {interface} is still there"
+            raise Failed(text, code="not_as_meant")
 
 
 def _bare(address: str | None) -> str | None:

@@ -251,10 +251,12 @@ async def _ensure_not(ctx: Context, wanted: Datalink) -> None:
 
 
 async def _delete(ctx: Context, found: Datalink) -> None:
-    """Delete it; what was reported as failed may be done all the same."""
+    """Delete it; what was reported as failed may be done all the same, and the other way round."""
     for command in deleting(found):
         try:
             await ctx.run(command)
         except CommandFailed:
             if await find(ctx, found.kind, found.name) is not None:
                 raise
+    if await find(ctx, found.kind, found.name) is not None:
+        raise Failed(f"dladm reported success, but {found.noun} is still there", code="not_as_meant")
