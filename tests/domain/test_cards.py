@@ -72,6 +72,39 @@ def test_what_does_not_fit_is_refused_by_name(
             refuse_unfit(wanted, THERE, name="nics", force=True)
 
 
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ({"physical": "stub0", "global_nic": "igb0"}, "stub0 exists and is of class etherstub"),
+        ({"physical": "old0", "global_nic": "stub0"}, "old0 exists and is over igb0"),
+    ],
+)
+def test_a_link_that_would_be_taken_as_it_is_must_be_the_one_that_is_meant(item: dict[str, Any], said: str) -> None:
+    """A guest must not find itself on another wire than the one that was named."""
+    there = Network(
+        links={"igb0": LinkClass.PHYS, "stub0": LinkClass.ETHERSTUB, "old0": LinkClass.VNIC}, below={"old0": ["igb0"]}
+    )
+    with pytest.raises(Conflict, match=said) as caught:
+        refuse_unfit(nics(item), there, name="nics", force=False)
+    assert caught.value.details["field"] == "nics[0].physical"
+    refuse_unfit(nics(item), there, name="nics", force=True)
+    refuse_unfit(nics({"physical": "old0", "global_nic": "igb0"}), there, name="nics", force=False)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "who"),
+    [({"global_nic": "igb0"}, None, "this zone"), ({}, "igb0", "zone db")],
+)
+def test_a_link_made_on_demand_is_not_shared(mine: dict[str, Any], theirs: str | None, who: str) -> None:
+    """Whoever had it made deletes it when it halts, force or not; the zone itself may change its mind."""
+    there = Network(links={"igb0": LinkClass.PHYS}, cards=[Card(zone="db", physical="web0", global_nic=theirs)])
+    wanted = nics({"physical": "web0", **mine})
+    for force in (False, True):
+        with pytest.raises(Conflict, match=f"card web0 of zone db.*deleted when {who} halts"):
+            refuse_unfit(wanted, there, name="nics", force=force)
+    refuse_unfit(wanted, there, name="nics", force=False, zone="db")
+
+
 def test_two_cards_of_one_request_are_told_apart() -> None:
     """The same MAC address twice is refused at the second."""
     mac = "02:08:20:00:00:77"

@@ -34,9 +34,13 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Network:
-    """What exists: links by name, MAC addresses by the link that has them, the host's addresses, others' cards."""
+    """What exists: links by name, MAC addresses by the link that has them, the host's addresses, others' cards.
+
+    `below` are the links that links are over.
+    """
 
     links: Mapping[str, LinkClass] = field(default_factory=dict)
+    below: Mapping[str, Sequence[str]] = field(default_factory=dict)
     macs: Mapping[str, str] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
     cards: Sequence[Card] = ()
@@ -60,17 +64,21 @@ def cards_of(zone: str, config: ZoneConfig) -> tuple[Card, ...]:
     return tuple(found)
 
 
-def refuse_unfit(nics: Sequence[Nic], there: Network, *, name: str, force: bool) -> None:
+def refuse_unfit(nics: Sequence[Nic], there: Network, *, name: str, force: bool, zone: str | None = None) -> None:
     """Raise NotFound for a global_nic that the host has not, and Invalid for one that carries no VNICs.
 
-    Unless forced, raise Conflict for a MAC address that another card or link has, and for an address that the host
-    has or that another card of the same wire is allowed. `name` is the request's list; `details` name the field.
+    Raise Conflict for a link that one zone would take from another. Unless forced, raise Conflict for a VNIC that is
+    over another link than global_nic, for a MAC address that another card or link has, and for an address that the
+    host has or that another card of the same wire is allowed. `name` is the request's list, whose field is named in
+    `details`; `zone` is whose cards they shall be.
     """
     for number, nic in enumerate(nics):
         place = f"{name}[{number}]"
         _refuse_link(nic, there.links, place)
+        _refuse_shared(nic, [card for card in there.cards if card.zone != zone], place)
         if force:
             continue
+        _refuse_other(nic, there, place)
         earlier = [_card(other) for other in nics[:number]]
         _refuse_mac(nic, there, [*there.cards, *earlier], place)
         _refuse_address(nic, there, [*there.cards, *earlier], place)
@@ -85,6 +93,37 @@ def _refuse_link(nic: Nic, links: Mapping[str, LinkClass], place: str) -> None:
         raise NotFound(f"{where}: the host has no link {link}", code="no_such_link", details={"field": where})
     if not links[link].carries_vnics:
         raise Invalid(f"{where}: {link} is of class {links[link]}, over which no VNIC can be made", field=where)
+
+
+def _refuse_shared(nic: Nic, cards: Iterable[Card], place: str) -> None:
+    """Refuse a link that is made on demand for one zone, and was made before for another.
+
+    The brand takes the link as it is at boot, and deletes it at halt, though it is not that zone's (bhyve(7)).
+    """
+    for card in cards:
+        if card.physical == nic.physical and (card.global_nic is None) != (nic.global_nic is None):
+            who = f"zone {card.zone}" if nic.global_nic is None else "this zone"
+            raise Conflict(
+                f"{place}.physical: {nic.physical} is in use by {_named(card)}, and would be deleted when {who} halts: "
+                "give global_nic for both or for none, or name another",
+                code="link_in_use",
+                details={"field": f"{place}.physical", "holder": _named(card)},
+            )
+
+
+def _refuse_other(nic: Nic, there: Network, place: str) -> None:
+    """Refuse a link that is there and would be taken as it is, although it is another one than was asked for."""
+    if nic.global_nic is None or nic.physical not in there.links:
+        return
+    kind, below = there.links[nic.physical], there.below.get(nic.physical, ())
+    if kind is LinkClass.VNIC and (nic.global_nic == "auto" or nic.global_nic in below):
+        return
+    what = f"is over {', '.join(below)}" if kind is LinkClass.VNIC else f"is of class {kind}"
+    raise Conflict(
+        f"{place}.physical: {nic.physical} exists and {what}: leave global_nic out, or name another",
+        code="link_exists",
+        details={"field": f"{place}.physical", "holder": f"link {nic.physical}"},
+    )
 
 
 def _refuse_mac(nic: Nic, there: Network, cards: Iterable[Card], place: str) -> None:

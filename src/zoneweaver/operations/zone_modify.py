@@ -36,7 +36,6 @@ class ZoneModify:
         before = await configuration.read(ctx, zone)
         if before is None:
             raise NotFound("Zone not found", code="zone_not_found")
-        links.refuse_taken(zone, request.add_nics, ctx.files.read_all())
         record = await records.recall(ctx, zone)
         records.refuse_changed(record, ctx.params.get("if_match"))
         await cards.refuse_unfit(
