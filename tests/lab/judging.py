@@ -22,6 +22,13 @@ SCRIPT = re.compile(r"/\S*/scratch/script-[0-9a-f]+")
 OWN_MAC = re.compile(r"\b02:08:20(?::[0-9a-f]{2}){3}\b")
 MAC = re.compile(r"\b2:8:20(?::[0-9a-f]{1,2}){3}\b")
 
+ASKING = {
+    ("zoneadm", "list"), ("zfs", "get"), ("zfs", "list"), ("zonecfg", "export"),
+    *(("dladm", f"show-{what}") for what in ("link", "phys", "vnic", "vlan", "aggr", "bridge")),
+    *(("ipadm", f"show-{what}") for what in ("if", "addr", "ifprop")), ("netstat", "-rn"), ("routeadm", "-p"),
+}  # fmt: skip
+"""What commands are that only ask: the command, and a word among its others."""
+
 Picture = dict[str, str]
 
 
@@ -52,6 +59,11 @@ def alike(world: World, found: Picture | None = None) -> Picture:
 def shape(argv: list[str]) -> list[str]:
     """A command without what each run of it has of its own: the task's id, a made-up address, the script it reads."""
     return [OWN_MAC.sub("<mac_address>", SCRIPT.sub("{script}", UUID.sub("<task_id>", word))) for word in argv]
+
+
+def asks(argv: list[str]) -> bool:
+    """Whether a command only asks."""
+    return any(argv[0] == name and word in argv for name, word in ASKING)
 
 
 def _by_kind(document: str) -> str:

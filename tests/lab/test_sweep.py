@@ -8,15 +8,11 @@ import pytest
 from tests.lab.cases import BY_NAME
 from tests.lab.conftest import Setups
 from tests.lab.counting import count
+from tests.lab.judging import asks
 from tests.lab.sweeping import FAULTS, Case, Clean, Seen, run_clean
 
 pytestmark = pytest.mark.slow
 
-ASKING = {
-    ("zoneadm", "list"), ("zfs", "get"), ("zonecfg", "export"),
-    *(("dladm", f"show-{what}") for what in ("link", "phys", "vnic", "vlan", "aggr", "bridge")),
-    *(("ipadm", f"show-{what}") for what in ("if", "addr", "ifprop")), ("netstat", "-rn"), ("routeadm", "-p"),
-}  # fmt: skip
 BRIEFLY = {"fail-before", "kill-during", "garbage"}
 """What befalls commands that only ask, where an operation is swept briefly."""
 
@@ -44,11 +40,7 @@ def told(what: str, clean: Clean, at: int, seen: Seen) -> str:
 
 def changing(commands: Sequence[list[str]]) -> list[int]:
     """The places of the commands that change something."""
-    return [
-        at
-        for at, argv in enumerate(commands, start=1)
-        if not any(argv[0] == name and word in argv for name, word in ASKING)
-    ]
+    return [at for at, argv in enumerate(commands, start=1) if not asks(argv)]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
