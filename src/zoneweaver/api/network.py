@@ -37,7 +37,6 @@ async def create_address(call: Call) -> Answer:
 async def delete_address(call: Call) -> Answer:
     """Queue the deletion of an address."""
     name, asked = f"{call.path['interface']}/{call.path['name']}", call.asked(models.DeleteAddress)
-    call.target = name
     return await queued(
         call,
         lambda: call.services.network.delete_address(name, call.caller, release=asked.release, force=asked.force),
@@ -265,7 +264,7 @@ ROUTES: Final = (
         status=202,
         refusals=(404, 409),
         audit="network.address.delete",
-        target="interface",
+        target="interface/name",
         queues=True,
         plans=True,
     ),
