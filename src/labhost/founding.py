@@ -64,14 +64,26 @@ def _shims(path: str) -> None:
         os.rename(passing, place)
 
 
+def _card(number: int) -> dict[str, Any]:
+    card: dict[str, Any] = {
+        "class": "phys",
+        "over": "",
+        "mac": f"0:c:29:3a:5b:{0x7C + number:x}",
+        "vid": 0,
+        "mtu": 1500,
+    }
+    card.update(
+        temporary=False, state="up", speed=1000, duplex="full", media="Ethernet", device=f"igb{number}", props={}
+    )
+    return card
+
+
 def _networks(world: World) -> None:
+    """Give the host its cards, as many as the setting `cards` says; the first one is in use."""
     with world.lock("links"):
         if not world.read("links"):
-            phys: dict[str, Any] = {"class": "phys", "over": "", "mac": "0:c:29:3a:5b:7c", "vid": 0, "mtu": 1500}
-            phys.update(
-                temporary=False, state="up", speed=1000, duplex="full", media="Ethernet", device="igb0", props={}
-            )
-            world.write("links", {"links": {"igb0": phys}})
+            count = int(world.setting("cards", 1))
+            world.write("links", {"links": {f"igb{number}": _card(number) for number in range(count)}})
     addresses.begin(world)
     services.begin(world)
     methods.begin(world)
