@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,8 +110,26 @@ def test_the_address_that_the_routes_need_stays(lab: Lab) -> None:
     answer = lab.ask("DELETE", "/network/addresses/igb0/v4")
     assert (answer.status, answer.body["details"]["used_by"]) == (409, ["route default by 192.0.2.1"])
     assert lab.ask("DELETE", "/network/addresses/lo0/v4?force=true").status == 409
-    lab.do("DELETE", "/network/addresses/igb0/v4?force=true")
+    lab.do("POST", "/network/addresses", {"addrobj": "igb0/lease", "type": "dhcp", "wait": 5})
+    (lease,) = lab.get("/network/addresses?type=dhcp")["addresses"]
+    assert lease["address"].endswith("/24")
+    lab.do("DELETE", "/network/addresses/igb0/v4")  # the gateway is reached by the other one
+    lab.do("DELETE", "/network/addresses/igb0/lease?force=true&release=true")
     assert lab.get("/network/addresses?interface=igb0")["total"] == 0
+
+
+def test_the_address_that_others_need_stays(lab: Lab) -> None:
+    """A subnet that is served and a rule of translation hold the address of their interface, whoever wrote them."""
+    lab.do("POST", "/network/vnics", {"name": "in1", "link": "stub0"})
+    lab.do("POST", "/network/addresses", {"addrobj": "in1/v4", "address": "10.7.0.1/24"})
+    Path(lab.world.host("/etc/dhcpd.conf")).write_text("subnet 10.7.0.0 netmask 255.255.255.0 { }\n")
+    Path(lab.world.host("/etc/ipf/ipnat.conf")).write_text("map in1 10.7.0.0/24 -> 0/32\n")
+    answer = lab.ask("DELETE", "/network/addresses/in1/v4")
+    assert answer.status == 409
+    assert answer.body["details"]["used_by"] == ["DHCP subnet 10.7.0.0/24", "NAT rule `map in1 10.7.0.0/24 -> 0/32`"]
+    lab.do("POST", "/network/addresses", {"addrobj": "in1/second", "address": "10.7.0.2/24"})
+    lab.do("DELETE", "/network/addresses/in1/v4")
+    lab.do("DELETE", "/network/addresses/in1/second?force=true")
 
 
 def test_what_waits_for_each_other_is_done_in_order(lab: Lab) -> None:

@@ -254,7 +254,8 @@ ROUTES: Final = (
         summary="Take an address from the host",
         description=(
             "The two segments are the address object; `%2F` between them is understood too. The interface goes with "
-            "its last address. Refused while a route's gateway is reached by it, unless `force=true`."
+            "its last address. Refused while a route, a DHCP subnet or a NAT rule needs it; the 409 names them, and "
+            "`force=true` deletes it all the same."
         ),
         handler=delete_address,
         tag="network",

@@ -140,7 +140,7 @@ class DeleteAddress(Query):
     release: bool = False
     """Give a lease back to its server."""
     force: bool = False
-    """Also when routes need the address."""
+    """Also when a route, a DHCP subnet or a NAT rule needs the address."""
 
 
 class SetForwarding(Body):

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
-from ipaddress import ip_address, ip_interface
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, NotFound, Refused
-from zoneweaver.domain.names import GLOBAL_ZONE
-from zoneweaver.domain.network import Address, AddressKind, LinkClass, Route
-from zoneweaver.host import dladm, ipadm, netstat
+from zoneweaver.domain.errors import CommandFailed, Failed, Refused
+from zoneweaver.domain.network import Address, AddressKind
+from zoneweaver.host import ipadm
 from zoneweaver.host.command import Command
-from zoneweaver.operations import links
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import NoWayBack, Outputs, Step
 
 PROGRESS: Final = 60
-
-LOOPBACK: Final = "lo0"
-"""The interface that the host makes for itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,58 +71,6 @@ class Leaving:
     def interface(self) -> str:
         """The interface that the address is on."""
         return self.name.partition("/")[0]
-
-
-async def placed(ctx: Context, wanted: WantedAddress) -> WantedAddress:
-    """Return the address as it will be made. Raises NotFound and Conflict for what stands in the way."""
-    name = wanted.interface
-    there = {link.link: link for link in await ctx.ask(dladm.show_links())}
-    if name not in there:
-        raise NotFound(
-            f"addrobj: link {name} does not exist", code="no_such_link", details={"field": "addrobj", "link": name}
-        )
-    if there[name].kind is LinkClass.BRIDGE:
-        raise _conflict("addrobj", f"{name} is a bridge's own link, which takes no address", code="wrong_kind")
-    joined = [link.link for link in there.values() if link.kind is LinkClass.AGGR and name in link.over]
-    if joined:
-        raise _conflict("addrobj", f"{name} is part of aggregation {joined[0]}", code="link_busy")
-    zone = links.links_of(ctx.files.read_all(), but=GLOBAL_ZONE).get(name)
-    if zone is not None:
-        raise _conflict("addrobj", f"{name} is a card of zone {zone}", code="link_busy")
-    for other in await ctx.ask(ipadm.show_addresses()):
-        if other.name == wanted.name:
-            raise _conflict("addrobj", f"address {wanted.name} exists already", code="address_exists")
-        if wanted.address is not None and _bare(other.address) == _bare(wanted.address):
-            text = f"{_bare(wanted.address)} is the host's already, as {other.name}"
-            raise _conflict("address", text, code="address_in_use")
-    return replace(wanted, plumbed=await plumbed(ctx, name))
-
-
-async def leaving(ctx: Context, name: str, *, force: bool, release: bool) -> Leaving:
-    """Look at an address that shall go. Raises NotFound, and Conflict for one that routes need, unless forced."""
-    every = {item.name: item for item in await ctx.ask(ipadm.show_addresses())}
-    if name not in every:
-        raise NotFound(f"There is no address {name}", code="no_such_address", details={"addrobj": name})
-    gone = every[name]
-    if gone.interface == LOOPBACK or gone.kind not in set(AddressKind):
-        raise Conflict(f"Address {name} ({gone.kind}) is the host's own", code="not_ours")
-    if gone.address is not None and not force:
-        needed = _carried(gone.address, await ctx.ask(netstat.show_routes()))
-        if needed:
-            text = f"Address {name} is used by {', '.join(needed)}: force=true deletes it all the same"
-            raise Conflict(text, code="address_busy", details={"used_by": list(needed)})
-    last = all(item.interface != gone.interface or item.name == name for item in every.values())
-    return Leaving(name=name, last=last, release=release and gone.kind == AddressKind.DHCP.value)
-
-
-def _carried(address: str, routes: Iterable[Route]) -> tuple[str, ...]:
-    """Name the routes whose gateway is reached by an address."""
-    network = ip_interface(address).network
-    return tuple(
-        f"route {route.destination} by {route.gateway}"
-        for route in routes
-        if "G" in route.flags and ip_address(route.gateway) in network
-    )
 
 
 def delete(gone: Leaving) -> tuple[Step[Context], ...]:
@@ -273,12 +214,3 @@ async def _unplumb(ctx: Context, interface: str) -> None:
         if await plumbed(ctx, interface):
             text = f"ipadm reported success, but interface {interface} is still there"
             raise Failed(text, code="not_as_meant")
-
-
-def _bare(address: str | None) -> str | None:
-    """Return an address without its prefix."""
-    return None if address is None else address.partition("/")[0]
-
-
-def _conflict(field: str, text: str, *, code: str) -> Conflict:
-    return Conflict(f"{field}: {text}", code=code, details={"field": field})

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from zoneweaver.domain.tasks import Kind
-from zoneweaver.operations import addresses
+from zoneweaver.operations import address_checks, addresses
 from zoneweaver.operations.addresses import Leaving
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Step
 
 
 class NetworkAddressDelete:
-    """Delete an address. Parameters: `addrobj`; `release`: give a lease back; `force`: also when routes need it."""
+    """Delete an address. Parameters: `addrobj`; `release`: give a lease back; `force`: also when something needs it."""
 
     kind = Kind.NETWORK_ADDRESS_DELETE
 
@@ -22,7 +22,7 @@ class NetworkAddressDelete:
         """See what the address is, and whether it is its interface's last. Raises NotFound and Conflict."""
         await ctx.progress(5, "validating")
         asked = ctx.params
-        gone = await addresses.leaving(ctx, asked["addrobj"], force=asked["force"], release=asked["release"])
+        gone = await address_checks.leaving(ctx, asked["addrobj"], force=asked["force"], release=asked["release"])
         return asdict(gone)
 
     def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:  # noqa: ARG002

@@ -129,7 +129,7 @@ class Network:
         return await self._tasks.propose(Kind.NETWORK_ADDRESS_CREATE, params, caller, message, addrobj=wanted.name)
 
     async def delete_address(self, name: str, caller: Caller, *, release: bool, force: bool) -> Proposal:
-        """Propose to delete an address. Raises Invalid, NotFound, and Conflict for one that routes need."""
+        """Propose to delete an address. Raises Invalid, NotFound, and Conflict naming who needs it."""
         gone = AddressObject.parse(name)
         params = {"addrobj": gone, "release": release, "force": force}
         message = f"Deletion of address {gone} queued"
