@@ -24,10 +24,13 @@ from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.callers import SYSTEM
+from zoneweaver.services.dhcp import Dhcp
 from zoneweaver.services.hosttasks import HostTasks
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
+from zoneweaver.services.nat import Nat
 from zoneweaver.services.network import Network
+from zoneweaver.services.provisioning_network import ProvisioningNetwork
 from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
@@ -100,6 +103,7 @@ def composed(used: Settings, database: Database) -> Api:
     clock, stub, events, metrics = Clock(), StubZones(database), Events(), Metrics()
     keys = Keys(database=database, setup_token_path=used.setup_token_path, clock=clock)
     host = ScriptedHost(used.home, {**SAID})
+    host_tasks = HostTasks(database=database, host=host, files=ConfigFiles(host))
     database.listeners.extend((events.heard, metrics.heard))
     services = Services(
         settings=used,
@@ -110,7 +114,12 @@ def composed(used: Settings, database: Database) -> Api:
         queueing=Queueing(database=database),
         zones=stub,
         artifacts=Artifacts(database=database, folder=used.staging_path, limits=artifact_limits(used)),
-        network=Network(host=host, tasks=HostTasks(database=database, host=host, files=ConfigFiles(host))),
+        network=Network(host=host, tasks=host_tasks),
+        nat=Nat(host=host, tasks=host_tasks),
+        dhcp=Dhcp(host=host, files=ConfigFiles(host), tasks=host_tasks),
+        provisioning_network=ProvisioningNetwork(
+            tasks=host_tasks, defaults=used.provisioning.network.model_dump(mode="json")
+        ),
         tasks=Tasks(database=database, events=events),
         system=System(database=database, keys=keys, host=host),
         metrics=metrics,

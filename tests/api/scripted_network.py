@@ -38,6 +38,11 @@ async def _all_or_one(command: Command) -> str:
     return found
 
 
+async def _service(command: Command) -> str:
+    """Answer that a service is disabled."""
+    return f"disabled {command.argv[-1]}\n"
+
+
 SAID: Final[dict[tuple[str, ...], Answer]] = {
     **dict.fromkeys(_EVERY, _all_or_one),
     ("dladm", "show-phys", "-p", "-o", "LINK,MEDIA,STATE,SPEED,DUPLEX,DEVICE"): (
@@ -58,6 +63,11 @@ SAID: Final[dict[tuple[str, ...], Answer]] = {
         "default              192.0.2.1            UG        2          0 igb0      \n"
         "192.0.2.0            192.0.2.10           U         2          0 igb0      \n"
     ),
+    ("svcs", "-H", "-o", "STATE,FMRI"): _service,
+    ("svccfg", "-s", "svc:/network/service/dhcp:ipv4", "listprop", "config"): (
+        'config application\nconfig/listen_ifnames astring ""\n'
+    ),
+    ("ipnat", "-l"): "List of active MAP/Redirect filters:\n\nList of active sessions:\n",
     ("routeadm", "-p"): (
         "ipv4-forwarding persistent=enabled default=disabled current=enabled\n"
         "ipv6-forwarding persistent=disabled default=disabled current=disabled\n"

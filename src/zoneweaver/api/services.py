@@ -8,9 +8,12 @@ from typing import Any
 from zoneweaver.api.zones import Zones
 from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.audit import Trail
+from zoneweaver.services.dhcp import Dhcp
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
+from zoneweaver.services.nat import Nat
 from zoneweaver.services.network import Network
+from zoneweaver.services.provisioning_network import ProvisioningNetwork
 from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
@@ -32,6 +35,9 @@ class Services:
     zones: Zones
     artifacts: Artifacts
     network: Network
+    nat: Nat
+    dhcp: Dhcp
+    provisioning_network: ProvisioningNetwork
     tasks: Tasks
     system: System
     metrics: Metrics
