@@ -145,4 +145,45 @@ OPERATIONS += [
     Operation("network_forwarding", "network", "PUT", "/network/forwarding", {"interfaces": ["web2"]}, brief=True),
 ]  # fmt: skip
 
+_PROVISIONING = ("provision", "dhcp", "ipf", "filter", "10.190.190", "forwarding", "igb0")
+"""What the names of all things hold that the provisioning network is made of."""
+
+OPERATIONS += [
+    Operation(
+        "provisioning_network_setup",
+        "empty",
+        "POST",
+        "/provisioning/network/setup",
+        {},
+        ours=_PROVISIONING,
+        brief=True,
+    ),
+    Operation(
+        "provisioning_network_teardown",
+        "provisioned",
+        "DELETE",
+        "/provisioning/network/teardown",
+        ours=_PROVISIONING,
+        brief=True,
+    ),
+    Operation(
+        "network_nat",
+        "provisioned",
+        "POST",
+        "/network/nat/rules",
+        {"type": "bimap", "bridge": "igb0", "subnet": "10.190.190.9/32", "target": "192.0.2.99/32"},
+        ours=_PROVISIONING,
+        brief=True,
+    ),
+    Operation(
+        "network_dhcp_host",
+        "provisioned",
+        "POST",
+        "/network/dhcp/hosts",
+        {"hostname": "web01", "mac": "2:8:20:1:2:3", "ip": "10.190.190.9"},
+        ours=_PROVISIONING,
+        brief=True,
+    ),
+]
+
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

@@ -118,6 +118,12 @@ class Setups:
             worlds.say(lab.world, *argv)
         return self._rest(lab)
 
+    def _make_provisioned(self) -> Setup:
+        """The provisioning network, as a setup makes it."""
+        lab = self.lab("empty")
+        lab.do("POST", "/provisioning/network/setup", {})
+        return self._rest(lab)
+
     def _make_mixed(self) -> Setup:
         """As installed, with things of others inside the zone's own root: a dataset, a snapshot, a clone of a disk."""
         lab = self.lab("installed")

@@ -37,6 +37,7 @@ class Configure(Body):
     subnet: Address
     """`10.190.190.0` with a netmask, or `10.190.190.0/24`."""
     netmask: Address = NOT_GIVEN
+    """Such as `255.255.255.0`, when `subnet` has no prefix."""
     router: Address
     """What guests are told to send everything else to; inside the subnet, outside the range."""
     range_start: Address
@@ -61,7 +62,9 @@ class Reserve(Body):
     )
 
     hostname: Annotated[str, Field(min_length=1, max_length=63)]
+    """The name of the reservation: letters, digits, `-`, `_` and dots."""
     mac: Annotated[str, Field(min_length=1, max_length=17)]
+    """The card's own address, not a multicast one."""
     ip: Address = NOT_GIVEN
     """Without one it is the next address that nobody has, when one subnet is served."""
 

@@ -55,9 +55,11 @@ class CreateRule(Body):
     external_ip: str = Field(default=NOT_GIVEN, max_length=40)
     """Of an `rdr`: the address that is asked for."""
     external_port: int = Field(default=NOT_GIVEN, ge=1, le=65535)
+    """Of an `rdr`: the port that is asked for."""
     internal_ip: str = Field(default=NOT_GIVEN, max_length=40)
     """Of an `rdr`: who gets it."""
     internal_port: int = Field(default=NOT_GIVEN, ge=1, le=65535)
+    """Of an `rdr`: the port that gets it."""
 
 
 class RuleRow(Shown):

@@ -21,12 +21,17 @@ class Setup(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"uplink": "igb0", "dns": ["9.9.9.9"]}]})
 
     etherstub_name: LinkName = NOT_GIVEN
+    """The etherstub that guests and host meet on."""
     host_vnic_name: LinkName = NOT_GIVEN
+    """The host's own VNIC on it."""
     subnet: Address = NOT_GIVEN
+    """Its network, such as `10.190.190.0/24`."""
     host_ip: Address = NOT_GIVEN
     """The host's address, which is the guests' gateway."""
     dhcp_range_start: Address = NOT_GIVEN
+    """The first address that is given by DHCP."""
     dhcp_range_end: Address = NOT_GIVEN
+    """The last one."""
     uplink: LinkName = NOT_GIVEN
     """The interface that leads out (that of the default route)."""
     dns: Annotated[list[Address], Field(max_length=8)] = NOT_GIVEN

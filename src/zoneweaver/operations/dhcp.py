@@ -124,9 +124,11 @@ def change(
 
 
 async def _listen(ctx: Context, names: Sequence[str]) -> None:
+    """Tell the service; what it is told now may not have been read yet, so that a refresh always follows."""
+    setting, refreshing = _planned_listen(names)
     if await listening(ctx) != tuple(names):
-        for command in _planned_listen(names):
-            await ctx.run(command)
+        await ctx.run(setting)
+    await ctx.run(refreshing)
 
 
 def _planned_listen(names: Sequence[str] | None) -> tuple[Command, ...]:

@@ -22,7 +22,7 @@ from zoneweaver.operations.managed import BLOCK
 from zoneweaver.operations.translation import Translation
 from zoneweaver.tasks.context import Context
 
-RECORD: Final = "/etc/zoneweaver-agent/provisioning-network"
+RECORD: Final = "/etc/opt/zoneweaver-provisioning-network"
 """The file that says what setups have made: it is on the host, as what it speaks of is."""
 
 

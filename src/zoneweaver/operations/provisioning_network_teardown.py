@@ -109,9 +109,9 @@ async def _nat(ctx: Context, made: Made) -> dict[str, Any] | None:
 
 async def _forwarding(ctx: Context, made: Made) -> dict[str, Any]:
     before = await forwarding.read(ctx)
+    # Also that of an interface that goes: it would take its setting along, and a way back would not have it.
     names = [name for name in made.forwarding if name in before.interfaces and before.interfaces[name].now]
-    # An interface that goes with its link takes its setting along.
-    return {"forwards": before.as_json(), "forwarding": [name for name in names if name != made.interface]}
+    return {"forwards": before.as_json(), "forwarding": names}
 
 
 async def _address(ctx: Context, made: Made) -> dict[str, Any] | None:

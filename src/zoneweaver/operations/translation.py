@@ -56,19 +56,22 @@ def refuse_clash(there: Translation, new: NatRule) -> None:
 
 
 def refuse_dormant(ctx: Context, state: ServiceState) -> None:
-    """Raise Conflict when starting the packet filter would bring filter rules into force that nobody asked for."""
+    """Raise Conflict when starting the packet filter would bring rules into force that nobody asked for."""
     if state is ServiceState.ONLINE:
         return
     try:
         text = ctx.host.path(FILTER_FILE).read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return
-    if any(line.partition("#")[0].strip() for line in text.splitlines()):
+        text = ""
+    asleep = [FILTER_FILE] if any(line.partition("#")[0].strip() for line in text.splitlines()) else []
+    if read(ctx).foreign:
+        asleep.append(ipnat.FILE)
+    if asleep:
         raise Conflict(
-            f"The packet filter is {state}, and {FILTER_FILE} has rules that would come into force with it: look at "
-            f"them, and enable {IPFILTER} yourself",
+            f"The packet filter is {state}, and {' and '.join(asleep)} of somebody else's would come into force with "
+            f"it: look at the rules, and enable {IPFILTER} yourself",
             code="dormant_filter",
-            details={"file": FILTER_FILE, "service": IPFILTER},
+            details={"files": asleep, "service": IPFILTER},
         )
 
 
