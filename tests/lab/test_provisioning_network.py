@@ -137,12 +137,17 @@ def test_a_setup_over_half_of_it(lab: Lab) -> None:
 
 def test_rules_of_the_three_kinds(lab: Lab) -> None:
     """Each comes out as ipnat(5) has it, is in force, and leaves alone; what would never be used is refused."""
-    bodies = [
+    bodies: list[dict[str, Any]] = [
         {"type": "portmap", "bridge": "igb0", "subnet": "10.9.0.0/24", "target": "0/32", "protocol": "tcp/udp"},
         {"type": "bimap", "bridge": "igb0", "subnet": "10.9.0.7/32", "target": "192.0.2.77/32"},
         {
-            **{"type": "rdr", "bridge": "igb0", "external_ip": "0.0.0.0/0", "external_port": 8080},
-            **{"internal_ip": "10.9.0.8", "internal_port": 80, "protocol": "tcp"},
+            "type": "rdr",
+            "bridge": "igb0",
+            "external_ip": "0.0.0.0/0",
+            "external_port": 8080,
+            "internal_ip": "10.9.0.8",
+            "internal_port": 80,
+            "protocol": "tcp",
         },
     ]
     before = picture(lab.world)
@@ -165,7 +170,7 @@ def test_rules_of_the_three_kinds(lab: Lab) -> None:
         ({"internal_ip": "10.9.0.256"}, "internal_ip"),
         ({"subnet": "10.9.0.0/24"}, "subnet"),
     ):
-        wrong = lab.ask("POST", "/network/nat/rules", {**bodies[2], **body})
+        wrong = lab.ask("POST", "/network/nat/rules", bodies[2] | body)
         assert (wrong.status, wrong.body["details"]["field"]) == (404 if body == {"bridge": "igb9"} else 400, field)
     for row in (rows[1], rows[0], rows[2]):
         lab.do("DELETE", f"/network/nat/rules/{row['id']}")

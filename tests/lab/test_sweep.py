@@ -21,6 +21,12 @@ STRIDE = 3
 """How many commands of a way back are passed over, where an operation is swept briefly."""
 
 
+UNSEEN = (["svcadm", "refresh"],)
+"""What cannot be seen to have been done: a service that reads what it was told before tells nobody."""
+
+LIES = {"garbage", "empty"}
+
+
 @pytest.fixture(scope="session")
 def cleans() -> dict[str, Clean]:
     """Untroubled runs, by operation."""
@@ -58,6 +64,8 @@ def test_a_fault_at_any_command_leaves_all_or_nothing(
     if fault == "missing":  # a command is there or it is not
         names = [argv[0] for argv in clean.commands]
         places = [names.index(command) + 1 for command in dict.fromkeys(names)]
+    if fault in LIES:
+        places = [at for at in places if clean.commands[at - 1][:2] not in UNSEEN]
     wrong = []
     for at in places:
         seen = Case(setups, BY_NAME[name], clean, fault=fault, at=at).run()

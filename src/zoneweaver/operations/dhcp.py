@@ -128,6 +128,10 @@ async def _listen(ctx: Context, names: Sequence[str]) -> None:
     setting, refreshing = _planned_listen(names)
     if await listening(ctx) != tuple(names):
         await ctx.run(setting)
+        now = await listening(ctx)
+        if now != tuple(names):
+            text = f"svccfg reported success, but the DHCP server serves {', '.join(now) or 'every interface'}"
+            raise Failed(text, code="not_as_meant")
     await ctx.run(refreshing)
 
 

@@ -42,9 +42,13 @@ async def bring_up(ctx: Context, fmri: str, *, anew: bool) -> None:
 
 
 async def bring_down(ctx: Context, fmri: str) -> None:
-    """Ensure that a service is disabled."""
-    if await state(ctx, fmri) not in _DOWN:
-        await ctx.run(svcadm.disable(fmri))
+    """Ensure that a service is disabled. Raises Failed."""
+    if await state(ctx, fmri) in _DOWN:
+        return
+    await ctx.run(svcadm.disable(fmri))
+    found = await state(ctx, fmri)
+    if found not in _DOWN:
+        raise Failed(f"svcadm reported success, but service {fmri} is {found}", code="not_as_meant")
 
 
 async def bring_back(ctx: Context, fmri: str, before: ServiceState, *, anew: bool) -> None:

@@ -101,7 +101,7 @@ def change(
             if down:
                 await smf.bring_down(ctx, IPFILTER)
             elif await smf.state(ctx, IPFILTER) is ServiceState.ONLINE:
-                await ctx.run(_load(ctx))
+                await _put(ctx, lines)
             elif lines:
                 await smf.bring_up(ctx, IPFILTER, anew=False)
         except Refused as error:  # by now something was touched
@@ -112,7 +112,7 @@ def change(
         await edit.revert(ctx)
         if state is ServiceState.ONLINE:
             await smf.bring_up(ctx, IPFILTER, anew=False)
-            await ctx.run(_load(ctx))
+            await _put(ctx, before or ())
         elif down or lines:
             await smf.bring_back(ctx, IPFILTER, state, anew=False)
 
@@ -126,6 +126,16 @@ def change(
         planned_undo=_planned_undo(state, before, touched=bool(lines)),
         facts=edit.facts,
     )
+
+
+async def _put(ctx: Context, lines: Sequence[str]) -> None:
+    """Let the kernel translate by the file, whose lines these are among others. Raises Failed when it does not."""
+    await ctx.run(_load(ctx))
+    there = (await ctx.ask(ipnat.active())).rules
+    missing = [ipnat.render(rule) for rule in ipnat.rules(lines) if rule not in there]
+    if missing:
+        text = f"ipnat reported success, but `{missing[0]}` is not in force"
+        raise Failed(text, code="not_as_meant")
 
 
 def _load(ctx: Context) -> Command:
