@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FOLDERS = (
     "bin", "faults", "state", "volumes", "root/etc/zones", "root/var/run/zones", "root/iso", "root/dev/zvol/dsk",
     "root/dev/zvol/rdsk", "root/tmp", "root/usr/share/bhyve/firmware", "root/etc/opt", "root/var/opt", "root/var/log",
+    "root/etc/ipf", "root/var/db",
 )  # fmt: skip
 FIRMWARE = (
     "BHYVE", "BHYVE_CSM", "BHYVE_DEBUG", "BHYVE_DEBUG_CSM", "BHYVE_RELEASE", "BHYVE_RELEASE_CSM", "BHYVE_VARS",
@@ -64,14 +65,26 @@ def _shims(path: str) -> None:
         os.rename(passing, place)
 
 
+def _card(number: int) -> dict[str, Any]:
+    card: dict[str, Any] = {
+        "class": "phys",
+        "over": "",
+        "mac": f"0:c:29:3a:5b:{0x7C + number:x}",
+        "vid": 0,
+        "mtu": 1500,
+    }
+    card.update(
+        temporary=False, state="up", speed=1000, duplex="full", media="Ethernet", device=f"igb{number}", props={}
+    )
+    return card
+
+
 def _networks(world: World) -> None:
+    """Give the host its cards, as many as the setting `cards` says; the first one is in use."""
     with world.lock("links"):
         if not world.read("links"):
-            phys: dict[str, Any] = {"class": "phys", "over": "", "mac": "0:c:29:3a:5b:7c", "vid": 0, "mtu": 1500}
-            phys.update(
-                temporary=False, state="up", speed=1000, duplex="full", media="Ethernet", device="igb0", props={}
-            )
-            world.write("links", {"links": {"igb0": phys}})
+            count = int(world.setting("cards", 1))
+            world.write("links", {"links": {f"igb{number}": _card(number) for number in range(count)}})
     addresses.begin(world)
     services.begin(world)
     methods.begin(world)
@@ -90,6 +103,7 @@ def found(path: str, settings: dict[str, object]) -> World:
     _place(f"{path}/root/etc/zones/index", "global:installed:/:\n")
     for name in FIRMWARE:
         _place(f"{path}/root/usr/share/bhyve/firmware/{name}.fd", f"{name}\n")
+    _place(f"{path}/root/var/db/dhcpd.leases", "")
     _networks(world)
     with world.lock("zfs"):
         state = world.read("zfs")

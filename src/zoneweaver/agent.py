@@ -31,8 +31,13 @@ from zoneweaver.operations.zone_discover import ZoneDiscover
 from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.artifacts import Limits as ArtifactLimits
 from zoneweaver.services.audit import Trail
+from zoneweaver.services.dhcp import Dhcp
+from zoneweaver.services.hosttasks import HostTasks
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
+from zoneweaver.services.nat import Nat
+from zoneweaver.services.network import Network
+from zoneweaver.services.provisioning_network import ProvisioningNetwork
 from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
@@ -218,6 +223,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         dataset=settings.zones.default_dataset,
         grace=settings.zones.start_grace_seconds,
     )
+    host_tasks = HostTasks(database=database, host=host, files=files)
     services = Services(
         settings=settings,
         database=database,
@@ -227,6 +233,12 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         queueing=Queueing(database=database),
         zones=Zones(database=database, host=host, files=files, defaults=defaults),
         artifacts=Artifacts(database=database, folder=settings.staging_path, limits=artifact_limits(settings)),
+        network=Network(host=host, tasks=host_tasks),
+        nat=Nat(host=host, tasks=host_tasks),
+        dhcp=Dhcp(host=host, files=files, tasks=host_tasks),
+        provisioning_network=ProvisioningNetwork(
+            tasks=host_tasks, defaults=settings.provisioning.network.model_dump(mode="json")
+        ),
         tasks=Tasks(
             database=database,
             events=events,

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import Connection
+from tests.api.scripted_network import SAID
 from tests.api.stub_zones import StubZones
 
 from zoneweaver import settings
@@ -19,11 +20,17 @@ from zoneweaver.api.routes import TABLE
 from zoneweaver.api.services import Services
 from zoneweaver.domain.keys import Scope
 from zoneweaver.domain.secret import Secret
+from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.callers import SYSTEM
+from zoneweaver.services.dhcp import Dhcp
+from zoneweaver.services.hosttasks import HostTasks
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
+from zoneweaver.services.nat import Nat
+from zoneweaver.services.network import Network
+from zoneweaver.services.provisioning_network import ProvisioningNetwork
 from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
@@ -95,6 +102,8 @@ def composed(used: Settings, database: Database) -> Api:
     """Put the application together over this database."""
     clock, stub, events, metrics = Clock(), StubZones(database), Events(), Metrics()
     keys = Keys(database=database, setup_token_path=used.setup_token_path, clock=clock)
+    host = ScriptedHost(used.home, {**SAID})
+    host_tasks = HostTasks(database=database, host=host, files=ConfigFiles(host))
     database.listeners.extend((events.heard, metrics.heard))
     services = Services(
         settings=used,
@@ -105,8 +114,14 @@ def composed(used: Settings, database: Database) -> Api:
         queueing=Queueing(database=database),
         zones=stub,
         artifacts=Artifacts(database=database, folder=used.staging_path, limits=artifact_limits(used)),
+        network=Network(host=host, tasks=host_tasks),
+        nat=Nat(host=host, tasks=host_tasks),
+        dhcp=Dhcp(host=host, files=ConfigFiles(host), tasks=host_tasks),
+        provisioning_network=ProvisioningNetwork(
+            tasks=host_tasks, defaults=used.provisioning.network.model_dump(mode="json")
+        ),
         tasks=Tasks(database=database, events=events),
-        system=System(database=database, keys=keys, host=ScriptedHost(used.home)),
+        system=System(database=database, keys=keys, host=host),
         metrics=metrics,
     )
     return Api(app=App(services, TABLE), services=services, zones=stub, clock=clock, home=used.home)

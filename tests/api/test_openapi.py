@@ -19,6 +19,15 @@ from zoneweaver.domain.keys import Scope
 
 DOCUMENT = openapi.document()
 
+LINKS = {
+    "/network/etherstubs/{link}": "stub0",
+    "/network/vnics/{link}": "web0",
+    "/network/vlans/{link}": "igb7000",
+    "/network/bridges/{link}": "lan",
+    "/network/aggregates/{link}": "aggr0",
+}
+"""A link of each kind that the scripted host has."""
+
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a schema that stands on its own."""
@@ -82,6 +91,7 @@ async def test_answers_are_what_the_description_says(api: Api) -> None:
         if route.method != "GET" or route.answer is None:
             continue
         path = route.path.replace("{name}", "web").replace("{task_id}", made["task_id"])
+        path = path.replace("{link}", LINKS.get(route.path, ""))
         answer = await client.get(path.replace("{id}", ids.get(route.tag, done)))
         assert answer.status_code == 200, route.path
         schema = {"$ref": f"#/components/schemas/{route.answer.__name__}"}

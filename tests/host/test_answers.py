@@ -3,13 +3,28 @@
 import dataclasses
 import json
 from collections.abc import Mapping
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from zoneweaver.domain.errors import AgentError
-from zoneweaver.host import dladm, svcs, zfs, zoneadm, zpool
+from zoneweaver.host import (
+    dladm,
+    dladm_kinds,
+    ipadm,
+    ipf,
+    ipnat,
+    netstat,
+    route,
+    routeadm,
+    svccfg,
+    svcs,
+    zfs,
+    zoneadm,
+    zpool,
+)
 from zoneweaver.host.command import Completed, Query
 
 HERE = Path(__file__).parent
@@ -26,6 +41,22 @@ def query_for(command: str, words: list[str]) -> Query[Any]:
         ("dladm", "show_vnics"): dladm.show_vnics,
         ("dladm", "find_vnic"): lambda: dladm.find_vnic("web0"),
         ("dladm", "find_link"): lambda: dladm.find_link("web0"),
+        ("dladm", "show_phys"): dladm_kinds.show_phys,
+        ("dladm", "show_macs"): dladm_kinds.show_macs,
+        ("dladm", "show_vlans"): dladm_kinds.show_vlans,
+        ("dladm", "show_aggregations"): dladm_kinds.show_aggregations,
+        ("dladm", "show_bridges"): dladm_kinds.show_bridges,
+        ("dladm", "show_bridge_links"): lambda: dladm_kinds.show_bridge_links("lan"),
+        ("ipadm", "show_addresses"): ipadm.show_addresses,
+        ("ipadm", "show_interfaces"): ipadm.show_interfaces,
+        ("ipadm", "show_forwarding"): ipadm.show_forwarding,
+        ("ipadm", "find_address"): lambda: ipadm.find_address("lo0/v4"),
+        ("routeadm", "show"): routeadm.show,
+        ("netstat", "show_routes"): netstat.show_routes,
+        ("route", "way_out"): route.way_out,
+        ("ipf", "running"): ipf.running,
+        ("ipnat", "active"): ipnat.active,
+        ("svccfg", "properties"): lambda: svccfg.properties(svcs.DHCP, "config"),
         ("zpool", "list_pools"): zpool.list_pools,
         ("svcs", "find"): lambda: svcs.find("svc:/system/zones:default"),
     }
@@ -38,6 +69,8 @@ def plain(value: Any) -> Any:
         return plain(dataclasses.asdict(value))
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, IPv4Network):
+        return str(value)
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
@@ -66,5 +99,7 @@ def test_an_answer_means_what_stands_beside_it(case: Path) -> None:
 
 def test_there_are_answers_of_every_command() -> None:
     """The folders of answers are found, so that none of the above is passed by having no cases."""
-    assert {case.parent.name for case in CASES} == {"zoneadm", "zfs", "dladm", "zpool", "svcs"}
-    assert len(CASES) > 40
+    assert {case.parent.name for case in CASES} == {
+        "zoneadm", "zfs", "dladm", "zpool", "svcs", "svccfg", "ipadm", "ipf", "ipnat", "netstat", "route", "routeadm",
+    }  # fmt: skip
+    assert len(CASES) > 80

@@ -1,16 +1,13 @@
 """The drivers against the lab host's commands, which were written from the manual pages alone."""
 
 import asyncio
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from tests.host.configurations import configurations
 
 from zoneweaver.domain.errors import CommandFailed
+from zoneweaver.domain.network import LinkClass
 from zoneweaver.domain.sizes import Size
 from zoneweaver.domain.zone import ZoneConfig, attr, device
 from zoneweaver.domain.zonestate import ZoneState
@@ -18,25 +15,7 @@ from zoneweaver.host import bhyvectl, dladm, svcs, zfs, zoneadm, zonecfg, zpool
 from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
 
-SOURCES = Path(__file__).parents[2] / "src"
 TAGS = zfs.Tags(task="T1", zone="web")
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    folder = tmp_path_factory.mktemp("lab")
-
-    def labhost(action: str) -> None:
-        argv = [sys.executable, "-m", "labhost", action, str(folder / "world")]
-        subprocess.run(argv, check=True, capture_output=True, env={"PYTHONPATH": str(SOURCES)})
-
-    labhost("up")
-    yield Host(
-        root=folder / "world/root",
-        scratch=folder / "scratch",
-        command_path=(str(folder / "world/bin"), "/usr/bin", "/bin"),
-    )
-    labhost("down")
 
 
 async def refused(host: Host, command: object) -> str:
@@ -93,7 +72,7 @@ async def test_links_are_made_looked_at_and_deleted(host: Host) -> None:
     assert await host.ask(dladm.find_vnic("none0")) is None
     stub = await host.ask(dladm.find_link("stub7"))
     assert stub is not None
-    assert stub.kind is dladm.LinkClass.ETHERSTUB
+    assert stub.kind is LinkClass.ETHERSTUB
     assert await host.ask(dladm.find_link("none0")) is None
     assert {"stub7", "t0"} <= {link.link for link in await host.ask(dladm.show_links())}
     assert dladm.said_busy(await refused(host, dladm.delete_etherstub("stub7")))

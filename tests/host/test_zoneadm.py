@@ -2,6 +2,7 @@
 
 import pytest
 
+from zoneweaver.domain.network import LinkClass
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import bhyvectl, dladm, zoneadm
 from zoneweaver.host.command import Command
@@ -80,6 +81,6 @@ def test_only_an_active_zone_has_been_booted() -> None:
 
 def test_which_links_can_carry_a_vnic() -> None:
     """A VNIC lies over something that carries frames, never over another VNIC."""
-    assert dladm.LinkClass.ETHERSTUB.carries_vnics
-    assert dladm.LinkClass.PHYS.carries_vnics
-    assert not dladm.LinkClass.VNIC.carries_vnics
+    assert LinkClass.ETHERSTUB.carries_vnics
+    assert LinkClass.PHYS.carries_vnics
+    assert not LinkClass.VNIC.carries_vnics

@@ -89,6 +89,10 @@ class Operation:
     way: str = "back"
     boots: bool = False
     """Whether the zone may have been booted on the way back, which writes anew what every boot writes."""
+    ours: tuple[str, ...] = ("web", "deep")
+    """What the names of all things hold that may change."""
+    brief: bool = False
+    """Whether commands that only ask are met by few kinds of faults: they are asked the same way elsewhere."""
 
 
 def _create(name: str, **body: Any) -> Operation:
@@ -124,6 +128,62 @@ OPERATIONS = [
     Operation("halt_unsettled", "unsettled", "POST", "/zones/web/halt", way="power"),
     Operation("restart", "running", "POST", "/zones/web/restart", way="power"),
     Operation("reset", "running", "POST", "/zones/web/reset", way="power"),
+]
+
+OPERATIONS += [
+    Operation("network_vnic", "network", "POST", "/network/vnics", {"name": "webnew1", "link": "webnet0"}, brief=True),
+    Operation("network_bridge_delete", "network", "DELETE", "/network/bridges/weblan?force=true", way="pivot", brief=True),
+    Operation(
+        "network_address",
+        "network",
+        "POST",
+        "/network/addresses",
+        {"addrobj": "web1/v4", "address": "10.9.1.1/24"},
+        brief=True,
+    ),
+    Operation("network_address_delete", "network", "DELETE", "/network/addresses/web2/v4", way="pivot", brief=True),
+    Operation("network_forwarding", "network", "PUT", "/network/forwarding", {"interfaces": ["web2"]}, brief=True),
+]  # fmt: skip
+
+_PROVISIONING = ("provision", "dhcp", "ipf", "filter", "10.190.190", "forwarding", "igb0")
+"""What the names of all things hold that the provisioning network is made of."""
+
+OPERATIONS += [
+    Operation(
+        "provisioning_network_setup",
+        "empty",
+        "POST",
+        "/provisioning/network/setup",
+        {},
+        ours=_PROVISIONING,
+        brief=True,
+    ),
+    Operation(
+        "provisioning_network_teardown",
+        "provisioned",
+        "DELETE",
+        "/provisioning/network/teardown",
+        ours=_PROVISIONING,
+        brief=True,
+    ),
+    Operation(
+        "network_nat",
+        "provisioned",
+        "POST",
+        "/network/nat/rules",
+        {"type": "bimap", "bridge": "igb0", "subnet": "10.190.190.9/32", "target": "192.0.2.99/32"},
+        ours=_PROVISIONING,
+        brief=True,
+    ),
+    Operation(
+        "network_dhcp_host",
+        "provisioned",
+        "POST",
+        "/network/dhcp/hosts",
+        {"hostname": "web01", "mac": "2:8:20:1:2:3", "ip": "10.190.190.9"},
+        ours=_PROVISIONING,
+        brief=True,
+    ),
 ]
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

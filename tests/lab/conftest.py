@@ -104,6 +104,26 @@ class Setups:
         worlds.say(lab.world, "zoneadm", "-z", "web", "uninstall", "-F")
         return self._rest(lab)
 
+    def _make_network(self) -> Setup:
+        """Links, an address and a bridge to work on, made by hand."""
+        lab = self.lab("empty")
+        for argv in (
+            ("dladm", "create-etherstub", "webnet0"),
+            ("dladm", "create-etherstub", "webnet1"),
+            ("dladm", "create-vnic", "-l", "webnet0", "web1"),
+            ("dladm", "create-vnic", "-l", "webnet0", "web2"),
+            ("dladm", "create-bridge", "-l", "webnet1", "weblan"),
+            ("ipadm", "create-addr", "-T", "static", "-a", "10.9.2.1/24", "web2/v4"),
+        ):
+            worlds.say(lab.world, *argv)
+        return self._rest(lab)
+
+    def _make_provisioned(self) -> Setup:
+        """The provisioning network, as a setup makes it."""
+        lab = self.lab("empty")
+        lab.do("POST", "/provisioning/network/setup", {})
+        return self._rest(lab)
+
     def _make_mixed(self) -> Setup:
         """As installed, with things of others inside the zone's own root: a dataset, a snapshot, a clone of a disk."""
         lab = self.lab("installed")

@@ -19,7 +19,17 @@ from labhost.zones import index
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SCRIPT = re.compile(r"/\S*/scratch/script-[0-9a-f]+")
+STAGED = re.compile(r"\.zoneweaver-[0-9a-f]{8}\b")
+OWN_MAC = re.compile(r"\b02:08:20(?::[0-9a-f]{2}){3}\b")
 MAC = re.compile(r"\b2:8:20(?::[0-9a-f]{1,2}){3}\b")
+
+ASKING = {
+    ("zoneadm", "list"), ("zfs", "get"), ("zfs", "list"), ("zonecfg", "export"),
+    *(("dladm", f"show-{what}") for what in ("link", "phys", "vnic", "vlan", "aggr", "bridge")),
+    *(("ipadm", f"show-{what}") for what in ("if", "addr", "ifprop")), ("netstat", "-rn"), ("routeadm", "-p"),
+    ("svcs", "-H"), ("svccfg", "listprop"), ("ipnat", "-l"), ("ipnat", "-n"), ("dhcpd", "-t"),
+}  # fmt: skip
+"""What commands are that only ask: the command, and a word among its others."""
 
 Picture = dict[str, str]
 
@@ -29,6 +39,10 @@ def picture(world: World) -> Picture:
     return evidence(world)
 
 
+TOLD_WHOLE = (".xml", "/index", "/etc/uuid", "/etc/bhyve.cfg", "/zoneweaver-provisioning-network")
+"""Files that hold what each life of a host chooses anew."""
+
+
 def alike(world: World, found: Picture | None = None) -> Picture:
     """Everything that is on the host, but for what each life of it chooses anew: ids of tasks and zones, made-up MACs.
 
@@ -36,7 +50,7 @@ def alike(world: World, found: Picture | None = None) -> Picture:
     """
     found = picture(world) if found is None else dict(found)
     for key in list(found):
-        if key.startswith("file ") and key.endswith((".xml", "/index", "/etc/uuid", "/etc/bhyve.cfg")):
+        if key.startswith("file ") and key.endswith(TOLD_WHOLE):
             path = Path(world.host(key.removeprefix("file ")))
             if path.is_file():
                 text = path.read_text(encoding="utf-8")
@@ -45,12 +59,18 @@ def alike(world: World, found: Picture | None = None) -> Picture:
             found[key] = "an image"
         elif key.startswith("links "):
             found[key] = found[key].replace('"mac_type":"fixed"', '"mac_type":"random"')
-    return {key: MAC.sub("<mac>", UUID.sub("<id>", text)) for key, text in found.items()}
+    return {key: MAC.sub("<mac>", OWN_MAC.sub("<mac>", UUID.sub("<id>", text))) for key, text in found.items()}
 
 
 def shape(argv: list[str]) -> list[str]:
-    """A command without what each run of it has of its own: the task's id, the name of the script it reads."""
-    return [SCRIPT.sub("{script}", UUID.sub("<task_id>", word)) for word in argv]
+    """A command without what each run of it has of its own: the task's id, a made-up address, the script it reads."""
+    words = (STAGED.sub("", SCRIPT.sub("{script}", UUID.sub("<task_id>", word))) for word in argv)
+    return [OWN_MAC.sub("<mac_address>", word) for word in words]
+
+
+def asks(argv: list[str]) -> bool:
+    """Whether a command only asks."""
+    return any(argv[0] == name and word in argv for name, word in ASKING)
 
 
 def _by_kind(document: str) -> str:

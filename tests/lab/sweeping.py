@@ -67,15 +67,15 @@ def run_clean(setups: Setups, operation: Operation) -> Clean:
     assert runs[0].begin == runs[1].begin, told(runs[0].begin, runs[1].begin)
     first, second = (sorted(map(shape, run.commands)) for run in runs)  # the two ends of a pipe begin as they like
     assert first == second, [one for one in (*first, *second) if first.count(one) != second.count(one)]
-    neighbours = {key: text for key, text in runs[0].begin.items() if not _is_ours(key)}
-    after = {key: text for key, text in runs[0].end.items() if not _is_ours(key)}
+    neighbours = {key: text for key, text in runs[0].begin.items() if not _is_ours(operation, key)}
+    after = {key: text for key, text in runs[0].end.items() if not _is_ours(operation, key)}
     assert neighbours == after, told(neighbours, after)
     return runs[0]
 
 
-def _is_ours(key: str) -> bool:
-    """Whether a piece of evidence is of the zone that is worked on (the index and the parents that it has are not)."""
-    return "web" in key or "deep" in key or key == "file /etc/zones/index"
+def _is_ours(operation: Operation, key: str) -> bool:
+    """Whether a piece of evidence is of what is worked on (the index is, when that is a zone)."""
+    return any(word in key for word in operation.ours) or key == "file /etc/zones/index"
 
 
 def _clean(setups: Setups, operation: Operation) -> Clean:

@@ -80,6 +80,9 @@ CASES: dict[str, tuple[Kind, Mapping[str, Any], Mapping[str, Any] | None]] = {
 class Bench:
     """Makes the same world again and again: a copy of a prepared host, with the zone of the case if it needs one."""
 
+    zone = "web"
+    """Whose task it is."""
+
     def __init__(self, folder: Path, kind: Kind, params: Mapping[str, Any]) -> None:
         self.folder = folder
         self.kind = kind
@@ -97,7 +100,7 @@ class Bench:
         host = Host(root=Path(world.root), command_path=(f"{world.path}/bin",), scratch=scratch)
         return Context(
             task_id=task_id,
-            zone_name="web",
+            zone_name=self.zone,
             params=params,
             host=host,
             database=self.database,

@@ -139,7 +139,10 @@ def _assignment(text: str, props: dict[str, list[str]]) -> tuple[str, list[str]]
         kind = props[name][0]
     else:
         raise Wrong(f'Type required for new property "{name}".')
-    value = value.strip("()").strip().strip('"')
+    if value[0] == "(":
+        # Several values are kept as they are listed: joined by blanks.
+        return name, [kind, " ".join(part.strip('"') for part in value.strip("()").split()), "list"]
+    value = value.strip('"')
     if kind == "boolean" and value not in {"true", "false", "0", "1"}:
         raise Wrong(f'"{value}" is not a boolean value.')
     if kind in {"count", "integer"} and not value.lstrip("-").isdecimal():
@@ -149,9 +152,9 @@ def _assignment(text: str, props: dict[str, list[str]]) -> tuple[str, list[str]]
 
 def _list(props: dict[str, list[str]], instance: dict[str, Any], rest: list[str]) -> None:
     shown = {**props, "general/enabled": ["boolean", "true" if instance["enabled"] else "false"]}
-    for name, (kind, value) in sorted(shown.items()):
+    for name, (kind, value, *several) in sorted(shown.items()):
         if not rest or any(name == want or name.startswith(f"{want}/") for want in rest):
-            text = f'"{value}"' if value == "" or " " in value else value
+            text = f'"{value}"' if not several and (value == "" or " " in value) else value
             print(f"{name:<30} {kind:<11} {text}")
 
 

@@ -236,10 +236,11 @@ def _idempotent(key: bytes, caller: Caller, scope: Scope, raw: bytes) -> Idempot
 
 
 def _target(route: Route, names: Mapping[str, str], sent: Any) -> str | None:
-    """Return what the audit row is about: a name in the path, or in the body."""
+    """Return what the audit row is about: a name in the path (or several of them), or in the body."""
     if route.target is None:
         return None
-    value = names.get(route.target) or (sent.get(route.target) if isinstance(sent, dict) else None)
+    parts = [names.get(part) for part in route.target.split("/")]
+    value = "/".join(filter(None, parts)) or (sent.get(route.target) if isinstance(sent, dict) else None)
     return value[:200].replace("\x00", "") if isinstance(value, str) else None
 
 

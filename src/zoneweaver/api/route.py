@@ -124,7 +124,7 @@ class Route:
     audit: str | None = None
     """The verb of the audit row (`zone.create`); None for requests that change nothing."""
     target: str | None = None
-    """The name in the path (or field of the body) that the audit row points at."""
+    """The name in the path (several with `/` between them), or the field of the body, that the audit row points at."""
     queues: bool = False
     """Answers 202 with tasks, and takes Idempotency-Key."""
     plans: bool = False

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from zoneweaver.api import artifacts, audit, events, keys, system, tasks, zones
+from zoneweaver.api import (
+    artifacts,
+    audit,
+    dhcp,
+    events,
+    keys,
+    nat,
+    network,
+    provisioning_network,
+    system,
+    tasks,
+    zones,
+)
 from zoneweaver.api.route import Route
 
 TABLE: Final[tuple[Route, ...]] = (
@@ -12,6 +24,10 @@ TABLE: Final[tuple[Route, ...]] = (
     *keys.ROUTES,
     *zones.ROUTES,
     *artifacts.ROUTES,
+    *network.ROUTES,
+    *nat.ROUTES,
+    *dhcp.ROUTES,
+    *provisioning_network.ROUTES,
     *tasks.ROUTES,
     *events.ROUTES,
     *audit.ROUTES,

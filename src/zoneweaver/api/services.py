@@ -8,8 +8,12 @@ from typing import Any
 from zoneweaver.api.zones import Zones
 from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.audit import Trail
+from zoneweaver.services.dhcp import Dhcp
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
+from zoneweaver.services.nat import Nat
+from zoneweaver.services.network import Network
+from zoneweaver.services.provisioning_network import ProvisioningNetwork
 from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
@@ -30,6 +34,10 @@ class Services:
     queueing: Queueing
     zones: Zones
     artifacts: Artifacts
+    network: Network
+    nat: Nat
+    dhcp: Dhcp
+    provisioning_network: ProvisioningNetwork
     tasks: Tasks
     system: System
     metrics: Metrics

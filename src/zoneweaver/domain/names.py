@@ -16,6 +16,9 @@ _PRINTABLE: Final = re.compile(r"[\x20-\x7e]+", re.ASCII)
 
 LONGEST_DATASET: Final = 255
 
+GLOBAL_ZONE: Final = "global"
+"""The zone that the host itself is; no zone that is managed can have its name."""
+
 
 def _shown(text: object) -> str:
     return repr(str(text)[:80])
@@ -32,7 +35,7 @@ class ZoneName(str):
         if (
             not isinstance(text, str)
             or not _ZONE.fullmatch(text)
-            or text.lower() == "global"
+            or text.lower() == GLOBAL_ZONE
             or text.startswith("SUNW")
         ):
             raise Invalid("Invalid zone name", field="name", code="invalid_zone_name")

@@ -37,6 +37,19 @@ class Kind(enum.StrEnum):
     ZONE_RESET = "zone_reset"
     ZONE_DISCOVER = "zone_discover"
     ARTIFACT_UPLOAD = "artifact_upload"
+    NETWORK_LINK_CREATE = "network_link_create"
+    NETWORK_LINK_DELETE = "network_link_delete"
+    NETWORK_ADDRESS_CREATE = "network_address_create"
+    NETWORK_ADDRESS_DELETE = "network_address_delete"
+    NETWORK_FORWARDING = "network_forwarding"
+    NETWORK_NAT_RULE_CREATE = "network_nat_rule_create"
+    NETWORK_NAT_RULE_DELETE = "network_nat_rule_delete"
+    NETWORK_DHCP_CONFIG = "network_dhcp_config"
+    NETWORK_DHCP_HOST_CREATE = "network_dhcp_host_create"
+    NETWORK_DHCP_HOST_DELETE = "network_dhcp_host_delete"
+    NETWORK_DHCP_SERVICE = "network_dhcp_service"
+    PROVISIONING_NETWORK_SETUP = "provisioning_network_setup"
+    PROVISIONING_NETWORK_TEARDOWN = "provisioning_network_teardown"
     DEMO = "demo"
 
 
@@ -51,6 +64,19 @@ PRIORITIES: Final[Mapping[Kind, int]] = {
     Kind.ZONE_RESTART: 40,
     Kind.ZONE_DISCOVER: 20,
     Kind.ARTIFACT_UPLOAD: 60,
+    Kind.NETWORK_LINK_CREATE: 60,
+    Kind.NETWORK_LINK_DELETE: 60,
+    Kind.NETWORK_ADDRESS_CREATE: 60,
+    Kind.NETWORK_ADDRESS_DELETE: 60,
+    Kind.NETWORK_FORWARDING: 60,
+    Kind.NETWORK_NAT_RULE_CREATE: 60,
+    Kind.NETWORK_NAT_RULE_DELETE: 60,
+    Kind.NETWORK_DHCP_CONFIG: 60,
+    Kind.NETWORK_DHCP_HOST_CREATE: 60,
+    Kind.NETWORK_DHCP_HOST_DELETE: 60,
+    Kind.NETWORK_DHCP_SERVICE: 60,
+    Kind.PROVISIONING_NETWORK_SETUP: 60,
+    Kind.PROVISIONING_NETWORK_TEARDOWN: 60,
     Kind.DEMO: 40,
 }
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from zoneweaver.domain.secret import Secret, Text, masked
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 READ_SECONDS = 60.0
 """Deadline for a command that only asks."""
@@ -77,8 +77,8 @@ class Completed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Query(Generic[T]):
+class Query(Generic[T_co]):
     """A command that only asks, with the pure function that reads its answer."""
 
     command: Command
-    parse: Callable[[Completed], T]
+    parse: Callable[[Completed], T_co]

@@ -1,42 +1,19 @@
-"""dladm(8): data links, and the virtual cards and switches that we make."""
+"""dladm(8): data links, and the virtual cards and switches that we make.
+
+Offers `show_links`, `find_link`, `show_vnics`, `find_vnic`; `create_` and `delete_` of vnic and etherstub; and what a
+refusal meant: `said_exists`, `said_missing`, `said_busy`. The other kinds of links are in `dladm_kinds`.
+"""
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from zoneweaver.domain.errors import CommandFailed, Invalid, Unparseable
 from zoneweaver.domain.names import MacAddress
+from zoneweaver.domain.network import LinkClass
 from zoneweaver.host.command import CHANGE_SECONDS, Command, Completed, Query
 from zoneweaver.host.parsable import rows
-
-
-class LinkClass(enum.StrEnum):
-    """What a link is."""
-
-    PHYS = "phys"
-    VLAN = "vlan"
-    AGGR = "aggr"
-    VNIC = "vnic"
-    ETHERSTUB = "etherstub"
-    IPTUN = "iptun"
-    SIMNET = "simnet"
-    BRIDGE = "bridge"
-    OVERLAY = "overlay"
-    MISC = "misc"
-
-    @property
-    def carries_vnics(self) -> bool:
-        """Whether a VNIC can be made over such a link."""
-        return self in {
-            LinkClass.PHYS,
-            LinkClass.VLAN,
-            LinkClass.AGGR,
-            LinkClass.ETHERSTUB,
-            LinkClass.SIMNET,
-            LinkClass.OVERLAY,
-        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,22 +64,22 @@ def create_vnic(link: str, *, over: str, mac: str | None = None, vid: int | None
     """Make a VNIC that stays over reboots; without `mac` it gets a random one. `vid` 0 means none."""
     address = ("-m", mac) if mac else ()
     vlan = ("-v", str(vid)) if vid else ()
-    return _change("create-vnic", "-l", over, *address, *vlan, link)
+    return change("create-vnic", "-l", over, *address, *vlan, link)
 
 
 def delete_vnic(link: str) -> Command:
     """Delete a VNIC; nobody may be using it."""
-    return _change("delete-vnic", link)
+    return change("delete-vnic", link)
 
 
 def create_etherstub(link: str) -> Command:
     """Make a virtual switch that stays over reboots."""
-    return _change("create-etherstub", link)
+    return change("create-etherstub", link)
 
 
 def delete_etherstub(link: str) -> Command:
     """Delete a virtual switch; no VNIC may be left on it."""
-    return _change("delete-etherstub", link)
+    return change("delete-etherstub", link)
 
 
 def said_exists(stderr: str) -> bool:
@@ -112,7 +89,7 @@ def said_exists(stderr: str) -> bool:
 
 def said_missing(stderr: str) -> bool:
     """Say whether the link did not exist."""
-    return "object not found" in stderr or "invalid link name" in stderr
+    return any(text in stderr for text in ("object not found", "invalid link name", "invalid bridge name"))
 
 
 def said_busy(stderr: str) -> bool:
@@ -120,13 +97,14 @@ def said_busy(stderr: str) -> bool:
     return "link busy" in stderr
 
 
+def change(*words: str) -> Command:
+    """Return a command of dladm that changes something."""
+    return Command(argv=("dladm", *words), changes=True, timeout=CHANGE_SECONDS)
+
+
 _LINK: Final = ("LINK", "CLASS", "MTU", "STATE", "OVER")
 _VNIC: Final = ("LINK", "OVER", "MACADDRESS", "VID", "ZONE")
 _FOUND_OR_NOT: Final = frozenset({0, 1})
-
-
-def _change(*words: str) -> Command:
-    return Command(argv=("dladm", *words), changes=True, timeout=CHANGE_SECONDS)
 
 
 def _read_links(completed: Completed) -> tuple[Link, ...]:

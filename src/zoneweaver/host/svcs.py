@@ -1,4 +1,7 @@
-"""svcs(1): the state of a service."""
+"""svcs(1): the state of a service.
+
+Offers `find`, and the names of the services that networks need: `IPFILTER` and `DHCP`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from typing import Final
 
 from zoneweaver.domain.errors import CommandFailed, Unparseable
 from zoneweaver.host.command import Command, Completed, Query
+
+IPFILTER: Final = "svc:/network/ipfilter:default"
+DHCP: Final = "svc:/network/service/dhcp:ipv4"
 
 
 class ServiceState(enum.StrEnum):

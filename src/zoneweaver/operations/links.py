@@ -7,11 +7,10 @@ when a running zone is changed, and settled when it has stopped (bhyve(7); the b
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
-from zoneweaver.domain.errors import CommandFailed, Conflict
-from zoneweaver.domain.requests import Nic
+from zoneweaver.domain.errors import CommandFailed
 from zoneweaver.domain.zone import ResourceKind, ZoneConfig
 from zoneweaver.host import dladm
 from zoneweaver.host.command import Command
@@ -90,22 +89,6 @@ async def settle(ctx: Context, zone: str) -> None:
 def links_of(configs: Mapping[str, ZoneConfig], *, but: str) -> dict[str, str]:
     """Return the links that the zones other than `but` are configured with, each with its zone."""
     return {item.key: zone for zone, config in configs.items() if zone != but for item in config.of(ResourceKind.NET)}
-
-
-def refuse_taken(zone: str, nics: Iterable[Nic], configs: Mapping[str, ZoneConfig]) -> None:
-    """Raise Conflict when a card to be made on demand has the link of another zone, which did not ask for that.
-
-    The brand would take the link as it is at boot, and delete it at halt, though it is not this zone's.
-    """
-    wanted = {nic.physical for nic in nics if nic.global_nic is not None}
-    for other, config in configs.items():
-        for item in config.of(ResourceKind.NET):
-            if other != zone and item.key in wanted and not item.get("global-nic"):
-                raise Conflict(
-                    f"The link {item.key} is zone {other}'s and would be deleted when zone {zone} halts: leave "
-                    "global_nic out, or name another",
-                    code="link_in_use",
-                )
 
 
 def _left(unsettled: Mapping[str, Any], there: Mapping[str, dladm.Vnic], *, claimed: Container[str] = ()) -> Unsettled:

@@ -8,6 +8,19 @@ from typing import Final
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.operations.artifact_upload import ArtifactUpload
 from zoneweaver.operations.demo import Demo
+from zoneweaver.operations.network_address_create import NetworkAddressCreate
+from zoneweaver.operations.network_address_delete import NetworkAddressDelete
+from zoneweaver.operations.network_dhcp_config import NetworkDhcpConfig
+from zoneweaver.operations.network_dhcp_host_create import NetworkDhcpHostCreate
+from zoneweaver.operations.network_dhcp_host_delete import NetworkDhcpHostDelete
+from zoneweaver.operations.network_dhcp_service import NetworkDhcpService
+from zoneweaver.operations.network_forwarding import NetworkForwarding
+from zoneweaver.operations.network_link_create import NetworkLinkCreate
+from zoneweaver.operations.network_link_delete import NetworkLinkDelete
+from zoneweaver.operations.network_nat_rule_create import NetworkNatRuleCreate
+from zoneweaver.operations.network_nat_rule_delete import NetworkNatRuleDelete
+from zoneweaver.operations.provisioning_network_setup import ProvisioningNetworkSetup
+from zoneweaver.operations.provisioning_network_teardown import ProvisioningNetworkTeardown
 from zoneweaver.operations.zone_create import ZoneCreate
 from zoneweaver.operations.zone_delete import ZoneDelete
 from zoneweaver.operations.zone_discover import ZoneDiscover
@@ -32,6 +45,19 @@ OPERATIONS: Final[Mapping[Kind, Operation]] = {
         ZoneReset(),
         ZoneDiscover(),
         ArtifactUpload(),
+        NetworkLinkCreate(),
+        NetworkLinkDelete(),
+        NetworkAddressCreate(),
+        NetworkAddressDelete(),
+        NetworkForwarding(),
+        NetworkNatRuleCreate(),
+        NetworkNatRuleDelete(),
+        NetworkDhcpConfig(),
+        NetworkDhcpHostCreate(),
+        NetworkDhcpHostDelete(),
+        NetworkDhcpService(),
+        ProvisioningNetworkSetup(),
+        ProvisioningNetworkTeardown(),
         Demo(),
     )
 }

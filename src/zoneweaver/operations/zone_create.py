@@ -13,7 +13,7 @@ from zoneweaver.domain.tasks import Kind
 from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
-from zoneweaver.operations import configuration, links, records, volumes
+from zoneweaver.operations import cards, configuration, records, volumes
 from zoneweaver.operations.begun import begun
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Outputs, Step
@@ -43,7 +43,7 @@ class ZoneCreate:
         for path in request.cdroms:
             if not ctx.host.path(path).exists():
                 raise NotFound(f"Image {path} does not exist on the host", code="no_such_image")
-        links.refuse_taken(request.name, request.nics, ctx.files.read_all())
+        await cards.refuse_unfit(ctx, request.name, request.nics, name="nics", force=request.force)
         root = root_of(request, ctx.params["defaults"])
         wanted = volumes.Wanted(
             zone=request.name,

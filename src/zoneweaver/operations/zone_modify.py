@@ -13,7 +13,7 @@ from zoneweaver.domain.tasks import Kind
 from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
-from zoneweaver.operations import configuration, links, records, volumes
+from zoneweaver.operations import cards, configuration, links, records, volumes
 from zoneweaver.operations.zone_create import COMPILING
 from zoneweaver.store.zones import ZoneRecord
 from zoneweaver.tasks.context import Context
@@ -36,9 +36,11 @@ class ZoneModify:
         before = await configuration.read(ctx, zone)
         if before is None:
             raise NotFound("Zone not found", code="zone_not_found")
-        links.refuse_taken(zone, request.add_nics, ctx.files.read_all())
         record = await records.recall(ctx, zone)
         records.refuse_changed(record, ctx.params.get("if_match"))
+        await cards.refuse_unfit(
+            ctx, zone, request.add_nics, name="add_nics", force=request.force, leaving=request.remove_nics
+        )
         wanted = _wanted(zone, request, before, ctx.params["defaults"], record.root_dataset if record else None)
         storage = volumes.Storage()
         if request.add_disks:

@@ -20,14 +20,13 @@ from zoneweaver.host import zfs, zoneadm, zonecfg
 from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.operations import records
-from zoneweaver.operations.registry import OPERATIONS
 from zoneweaver.services.callers import Caller
+from zoneweaver.services.hosttasks import HostTasks
 from zoneweaver.services.queueing import Proposal
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
 from zoneweaver.store.zones import ZoneRecord
-from zoneweaver.tasks import history, operation, queue
-from zoneweaver.tasks.context import Context
+from zoneweaver.tasks import history, queue
 
 POWER: Final = {
     "start": Kind.ZONE_START,
@@ -36,9 +35,6 @@ POWER: Final = {
     "restart": Kind.ZONE_RESTART,
     "reset": Kind.ZONE_RESET,
 }
-
-PLACEHOLDER: Final = "<task_id>"
-"""Stands in a plan for the id that the task would have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -328,16 +324,9 @@ class Zones:
 
     async def plan(self, kind: Kind, zone_name: str | None, params: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
         """Return the steps that a task would have, with their commands; asks the host, changes nothing."""
-        ctx = Context(
-            dry=True,
-            task_id=PLACEHOLDER,
-            zone_name=zone_name,
-            params=params,
-            host=self._host,
-            files=self._files,
-            database=self._database,
+        return await HostTasks(database=self._database, host=self._host, files=self._files).plan(
+            kind, zone_name, params
         )
-        return await operation.plan(OPERATIONS[kind], ctx)
 
     def _task(
         self,

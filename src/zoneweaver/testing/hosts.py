@@ -38,16 +38,26 @@ class ScriptedHost:
         heard: Callable[[str, str], None] | None = None,
         guard: int | None = None,  # noqa: ARG002 - nothing outlives a script
     ) -> Completed:
-        """Answer by the script. Raises CommandFailed (exit 127) for what it does not know."""
+        """Answer by the script. Raises CommandFailed (exit 127) for what it does not know.
+
+        A failure by the script whose exit status the command takes for an answer is one.
+        """
         self.said.append(command)
         await anyio.lowlevel.checkpoint()
         begins = [entry for entry in self.answers if command.argv[: len(entry)] == entry]
         if not begins:
             raise CommandFailed(argv=command.argv, exit_status=127, stderr="not in the script")
         answer = self.answers[max(begins, key=len)]
-        if isinstance(answer, AgentError):
-            raise answer
-        text = answer if isinstance(answer, str) else await answer(command)
+        try:
+            if isinstance(answer, AgentError):
+                raise answer
+            text = answer if isinstance(answer, str) else await answer(command)
+        except CommandFailed as failed:
+            if failed.exit_status not in command.ok:
+                raise
+            return Completed(
+                argv=command.argv, exit_status=failed.exit_status, stdout="", stderr=failed.stderr, seconds=0.0
+            )
         if heard is not None and text:
             heard("stdout", text)
         return Completed(argv=command.argv, exit_status=0, stdout=text, stderr="", seconds=0.0)

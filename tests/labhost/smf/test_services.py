@@ -110,6 +110,15 @@ def test_properties_need_a_type_once(host: Host) -> None:
     assert (said.code, said.err) == (1, 'svccfg: Type required for new property "config/new".\n')
 
 
+def test_a_property_may_have_several_values(host: Host) -> None:
+    """Values in parentheses are listed side by side, one string with a blank is listed in quotes."""
+    for value, listed in (('("pi0" "pi1")', "pi0 pi1"), ('"pi0 pi1"', '"pi0 pi1"'), ('("pi0")', "pi0"), ('""', '""')):
+        host.ok("svccfg", "-s", "dhcp:ipv4", "setprop", "config/listen_ifnames", "=", "astring:", value)
+        assert f"config/listen_ifnames          astring     {listed}\n" in host.ok(
+            "svccfg", "-s", "dhcp:ipv4", "listprop", "config"
+        )
+
+
 def test_a_manifest_brings_a_service(host: Host) -> None:
     """Imported, it is known, disabled, and can be enabled."""
     host.put("/lib/svc/manifest/application/agent.xml", MANIFEST)
