@@ -95,8 +95,8 @@ _LINUX_IFCONFIG: Final = {
             "type": "command",
             "value": (
                 "cd /etc/network && mkdir -p interfaces.d && { ! grep -qE '^ *iface +{{link}} ' interfaces || "
-                "{ cp interfaces interfaces.zw-saved && printf 'auto lo\\niface lo inet loopback\\n' >interfaces; }; } && "
-                "{ grep -q interfaces.d interfaces || echo 'source /etc/network/interfaces.d/*' >>interfaces; }"
+                "{ cp interfaces interfaces.zw-saved && printf 'auto lo\\niface lo inet loopback\\n' >interfaces; }; } "
+                "&& { grep -q interfaces.d interfaces || echo 'source /etc/network/interfaces.d/*' >>interfaces; }"
             ),
             "as_root": True,
         },
@@ -219,7 +219,7 @@ _WINDOWS_SAC: Final = {
 _CLOUD_INIT_WAIT: Final = {
     "name": "cloud-init-wait",
     "description": (
-        "Cloud images: wait until cloud-init has finished; a guest that finished earlier is asked, where a password is known"
+        "Cloud images: wait until cloud-init has finished, or ask a guest that has, where a password is known"
     ),
     "os_family": "linux",
     "timeout_seconds": 900,
@@ -240,7 +240,7 @@ def recipe_id(name: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, name))
 
 
-def _kept(body: Mapping[str, Any]) -> KeptRecipe:
+def _kept(body: Any) -> KeptRecipe:
     recipe = Recipe.from_json(body)
     return KeptRecipe(id=recipe_id(recipe.name), recipe=recipe, built_in=True)
 

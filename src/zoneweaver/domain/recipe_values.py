@@ -163,7 +163,7 @@ def _completed(given: Mapping[str, Text]) -> dict[str, Text]:
         match = _OF_CARD.fullmatch(name)
         if match is not None:
             _card_fact(found, f"nic_{match[1]}_", match[2])
-    for name in (*ALIASES, "mac_short", "mac_dashed", "dns_first"):
+    for name in (*ALIASES, "mac_short", "mac_dashed", "dns_first", "dns_spaced"):
         if f"nic_0_{name}" in found:
             found[name] = found[f"nic_0_{name}"] if name not in given or f"nic_0_{name}" not in given else given[name]
     return found
@@ -199,6 +199,7 @@ def _card_fact(found: dict[str, Text], card: str, what: str) -> None:
         found[name] = ",".join(servers)
         if servers:
             found[f"{card}dns_first"] = servers[0]
+            found[f"{card}dns_spaced"] = " ".join(servers)
     elif what == "mac":
         mac = MacAddress.parse(value, field=field)
         found[name] = str(mac)

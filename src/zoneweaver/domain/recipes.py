@@ -134,6 +134,13 @@ _TEXTS: Final[Mapping[str, int]] = {
     "mode": 4,
     "store": 64,
 }
+_NEEDED: Final[Mapping[StepType, tuple[str, ...]]] = {
+    StepType.WAIT: ("pattern",),
+    StepType.SEND: ("value",),
+    StepType.COMMAND: ("value",),
+    StepType.TEMPLATE: ("dest", "content"),
+    StepType.DELAY: (),
+}
 _PATTERNS: Final = ("pattern", "fail_pattern", "expect_prompt", "match")
 
 
@@ -320,12 +327,7 @@ def _step(value: Any, place: str, family: OsFamily) -> Step:
     for name in ("timeout", "seconds"):
         if name in given:
             given[name] = seconds(given[name], f"{place}.{name}")
-    for needed in {
-        "wait": ("pattern",),
-        "send": ("value",),
-        "command": ("value",),
-        "template": ("dest", "content"),
-    }.get(kind, ()):
+    for needed in _NEEDED[StepType(kind)]:
         if not given.get(needed) and not (needed == "content" and needed in given):
             raise Invalid(f"{place}.{needed} is missing: {kind} needs it", field=f"{place}.{needed}")
     for name in _PATTERNS:
@@ -350,23 +352,22 @@ def _fits(given: Mapping[str, Any], place: str, family: OsFamily, kind: StepType
         raise Invalid(f"{place}: template, as_root and or_command need a UNIX shell", field=place)
     if "expect_prompt" in given and (given.get("as_root") or "store" in given or "match" in given):
         raise Invalid(
-            f"{place}.expect_prompt is for commands that change the prompt: as_root, match and store need one that ends",
+            f"{place}.expect_prompt is for what changes the prompt; as_root, match and store need a command that ends",
             field=f"{place}.expect_prompt",
         )
 
 
 def _stores(recipe: Recipe) -> None:
     """Refuse a stored variable that is used before it is stored."""
-    stored = {step.store: number for number, step in reversed(list(enumerate(recipe.steps))) if _store(step)}
+    stored: dict[str, int] = {}
+    for number, step in enumerate(recipe.steps):
+        if isinstance(step, Command) and step.store is not None:
+            stored.setdefault(step.store, number)
     for place, text in recipe.texts:
         number = int(place.partition("[")[2].partition("]")[0]) if place.startswith("steps[") else -1
         for name in VARIABLE.findall(text):
-            if stored.get(name, -2) >= number and name not in recipe.variables:
+            if name in stored and stored[name] >= number and name not in recipe.variables:
                 raise Invalid(f"{place} names {name}, which is stored only in steps[{stored[name]}]", field=place)
-
-
-def _store(step: Step) -> str | None:
-    return step.store if isinstance(step, Command) else None
 
 
 def _texts_of(step: Step) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from typing import Final
 
 _KERNEL: Final = r"\[ {0,8}\d{1,8}\.\d{1,6}\][ :]"
 _BOOT: Final = r"\[(?: {2}OK {2}| {1,2}INFO {1,2}| ?FAILED ?|DEPEND| WARN |[ *]{6})\] "
-_SYSLOG: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,64} [\w./-]{1,40}(?:\[\d+\])?: "
+_MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_SYSLOG: Final = _MONTH + r" [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,64} [\w./-]{1,40}(?:\[\d+\])?: "
 
 MESSAGE: Final = re.compile(rf"(?:{_KERNEL}|{_BOOT}|{_SYSLOG})[^\n]*\n")
 """A whole message, wherever it begins: the kernel does not care what else is on the line."""

@@ -158,7 +158,7 @@ class Player:
             )
 
     async def _decided(self, command: str) -> bool:
-        """Let a command tell what was not heard, where somebody can log in; False when nobody can. Raises its failure."""
+        """Let a command tell what was not heard; False when nobody can log in. Raises CommandRefused."""
         place = await self.seat.look()
         account = self._account()
         able = place is Place.SHELL or (place is Place.LOGIN and account is not None and account.password is not None)

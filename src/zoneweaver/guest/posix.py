@@ -44,7 +44,7 @@ _TABLE: Final = _table()
 
 
 def cksum(data: bytes) -> str:
-    """Return what cksum(1) prints of the data: its checksum and size."""
+    """Sum up data as the command does: its checksum, a blank, its size in bytes."""
     size, tail = len(data), bytearray()
     while size:
         tail.append(size & 255)

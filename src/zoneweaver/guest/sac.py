@@ -97,7 +97,15 @@ class Sac(Seat):
         await self.console.until(look, seconds=seconds, awaited=f"the prompt {prompt.shown}")
         self.console.forget()
 
-    async def put(self, dest: Filled, content: Filled, *, mode: str, as_root: bool, seconds: float) -> None:
+    async def put(
+        self,
+        dest: Filled,
+        content: Filled,  # noqa: ARG002
+        *,
+        mode: str,  # noqa: ARG002
+        as_root: bool,  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+    ) -> None:
         """Refuse: there is no shell that could write any content. Recipes with such a step are refused before."""
         raise CommandRefused(f"{dest.shown}: files are written in UNIX guests only", code="not_on_windows")
 

@@ -85,7 +85,7 @@ class Shell(Seat):
         if root:
             text, shown = f"{root} sh -c {shlex.quote(text)}", f"{root} sh -c {shlex.quote(shown)}"
         if len(text.encode()) > LONGEST:
-            await self.stage(command.text, shown=command.shown, secret=command.secret)
+            await self.stage(command.text, secret=command.secret)
             text = f'{root} sh -c "$zw"' if root else 'eval "$zw"'
             shown = text
         output = await self._line(text, seconds, shown=shown)
@@ -108,7 +108,7 @@ class Shell(Seat):
 
     async def _put(self, dest: Filled, content: Filled, mode: str, root: str) -> None:
         told = posix.cksum(content.text.encode())
-        await self.stage(posix.printable(content.text), shown=content.shown, secret=content.secret, as_format=True)
+        await self.stage(posix.printable(content.text), secret=content.secret, as_format=True)
         place = shlex.quote(f"{dest.text}.zw-new")
         steps = (
             f"umask 077 && cat >{place} && cksum <{place}",
@@ -133,7 +133,7 @@ class Shell(Seat):
                 f"{dest.shown} cannot be put in its place: {_briefly(moved.output)}", code="guest_file_refused"
             )
 
-    async def stage(self, text: str, *, shown: str, secret: bool, as_format: bool = False) -> None:
+    async def stage(self, text: str, *, secret: bool, as_format: bool = False) -> None:
         """Put a text into the variable `zw` of the shell, and see by its checksum that it is there as it is."""
         # What printf would not print as it is stands in octal digits, so that a checksum can be taken of it.
         encoded = text if as_format else posix.printable(text)
@@ -142,7 +142,7 @@ class Shell(Seat):
             head = "zw="
             self.console.transcript.say(f"{len(text)} characters are typed" if not secret else f"{MASK} is typed")
             for piece in posix.pieces(encoded, PIECE):
-                line = f"{head}{shlex.quote(piece)}"
+                line = f"{head}'{piece}'"  # nothing in it needs more quoting
                 await self._line(line, SECONDS, shown=f"{head}{MASK}" if secret else None)
                 head = "zw=$zw"
             summed = await self._result('printf %s "$zw" | cksum')

@@ -23,9 +23,9 @@ _KEPT: Final = frozenset("\n\t\b")
 
 
 class TerminalText:
-    """Turns bytes into text, piece by piece: the same text for the same bytes, however they are cut.
+    r"""Turns bytes into text, piece by piece: the same text for the same bytes, however they are cut.
 
-    `\\r\\n` becomes `\\n`; a lone `\\r` stays, as do `\\n`, tab and backspace. Other control characters are dropped.
+    `\r\n` becomes `\n`; a lone `\r` stays, as do `\n`, tab and backspace. Other control characters are dropped.
     """
 
     __slots__ = ("_decoder", "_length", "_return", "_state")

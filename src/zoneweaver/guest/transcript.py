@@ -85,8 +85,7 @@ class Transcript:
                 self.flush()
 
     def say(self, text: str) -> None:
-        """Tell a remark of our own, on a line of its own."""
-        self.flush()
+        """Tell a remark of our own, before the line that has not ended."""
         self._tell(f"-- {self.masked(text)}\n")
 
     def flush(self) -> None:

@@ -80,7 +80,7 @@ class Typist:
         raise NotTyped("What is typed on the console does not arrive as it is typed", details=self._facts())
 
     async def _typed(self, text: str, *, sent: int = 0) -> bool:
-        """Type once, with `sent` characters on the line already; False when the line is damaged. Raises NotTyped when nothing comes back at all."""
+        """Type once, with `sent` characters on the line already; False when it is damaged. Raises NotTyped."""
         console = self.console
         silences, farthest = 0, sent
         while len(console.pending) < MOST_ECHO + 4 * len(text):
