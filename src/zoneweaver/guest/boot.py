@@ -19,13 +19,14 @@ MOST_SILENCE: Final = 15.0
 _UP: Final = frozenset({Place.LOGIN, Place.SHELL, Place.PASSWORD, Place.SAC, Place.CHANNEL, Place.CMD})
 
 
-async def wait(seat: Seat, banner: Pattern | None, *, seconds: float) -> Place:
+async def wait(seat: Seat, banner: Pattern | None, *, prompt: bool, seconds: float) -> Place:
     """Wait until the guest has booted; return where it is, with the prompt it shows still pending.
 
-    Up is a guest that has said `banner`, or that waits at a prompt. Raises GuestStuck, TimedOut, LineEnded.
+    Up is a guest that waits at a prompt, or, when no `prompt` is needed, one that has said `banner`. Raises GuestStuck,
+    TimedOut, LineEnded.
     """
     console = seat.console
-    search = None if banner is None else Search([banner])
+    search = None if banner is None or prompt else Search([banner])
     silence = FIRST_NUDGE
     awaited = "a login prompt" if banner is None else f"{banner.shown} or a login prompt"
     with console.within(seconds, f"{awaited} (the end of the boot)"):

@@ -27,7 +27,7 @@ PROBE: Final = "the quick brown fox jumps over the lazy dog 0123456789 again"
 ANSWER_SECONDS: Final = 90.0
 """How long a guest may take to let somebody in or not (reverse look-ups, slow disks)."""
 
-_REFUSED: Final = ("login incorrect", "authentication failure", "permission denied", "not on system console")
+_ANSWERS: Final = frozenset({Place.LOGIN, Place.SHELL, Place.PASSWORD, Place.NEW_PASSWORD})
 
 
 class Login:
@@ -37,7 +37,6 @@ class Login:
         self.seat = seat
         self.account = account
         self.tried = 0
-        self.allowed = GOOD_LINE
         self._named = False
         self._secret = ""
 
@@ -45,11 +44,14 @@ class Login:
         """Come to a shell; say whether it was we who logged in. Raises LoginRefused, GuestStuck, TimedOut."""
         seat, console = self.seat, self.seat.console
         place = await seat.look()
-        silent = 0
+        silent = judged = 0
         for _ in range(ROUNDS):
             if place is Place.SHELL:
                 return self.tried > 0
             if place is Place.LOGIN:
+                if self.tried > judged:
+                    judged = self.tried
+                    await self._judge()
                 place = await self._name()
             elif place is Place.PASSWORD:
                 if self.tried or self._named:
@@ -86,18 +88,8 @@ class Login:
         await seat.typist.line(self.account.username)
         self._named = True
 
-        def asked(text: str) -> Place | None:
-            seat.check()
-            line = noise.without(text).rpartition("\n")[2]
-            if not line.strip():
-                return None
-            place = seat.place()
-            return place if place in {Place.PASSWORD, Place.LOGIN, Place.SHELL, Place.NEW_PASSWORD} else None
-
-        place = await console.until(asked, seconds=ANSWER_SECONDS, awaited="a password prompt")
-        if place is Place.SHELL:
-            # An account without a password, unless more follows.
-            await console.settled(1.0, seconds=10.0)
+        place = await self._answer("a password prompt")
+        if place is Place.SHELL:  # an account without a password
             self.tried += 1
         return place
 
@@ -112,32 +104,29 @@ class Login:
         with console.transcript.typing(MASK, secret=True) as echo:
             await seat.typist.blind(password)
             await seat.typist.enter(echo)
-        refused = False
+        return await self._answer("an answer to the password")
 
-        def answered(text: str) -> bool | None:
-            nonlocal refused
-            seat.check()
-            said = noise.without(text)
-            refused = refused or any(words in said.lower() for words in _REFUSED)
-            return True if said.rpartition("\n")[2].strip() else None
+    async def _answer(self, awaited: str) -> Place:
+        """Wait until the guest asks for something; UNKNOWN when it falls silent over something else."""
+        seat, console = self.seat, self.seat.console
+        with console.within(ANSWER_SECONDS, awaited):
+            while True:
+                quiet = not await console.listen(1.0)
+                seat.check()
+                place = seat.place()
+                if place is Place.PASSWORD or (quiet and place in _ANSWERS):
+                    return place
+                said = noise.without(console.pending).strip()
+                if quiet and not await console.listen(5.0 if said else 20.0):
+                    return place
+        raise AssertionError  # within raises
 
-        while True:
-            await console.until(answered, seconds=ANSWER_SECONDS, awaited="an answer to the password")
-            if await console.settled(1.0, seconds=30.0) and (not refused or seat.place() is Place.LOGIN):
-                break
-            if not refused:
-                break
-        place = seat.place()
-        if place is Place.LOGIN or (refused and place is not Place.SHELL):
-            await self._refused(place)
-        return place
-
-    async def _refused(self, place: Place) -> None:
-        """Decide whether another attempt makes sense. Raises LoginRefused."""
+    async def _judge(self) -> None:
+        """Decide, when the guest asks for a login again, whether another attempt makes sense. Raises LoginRefused."""
         username = "" if self.account is None else self.account.username
-        if self.tried == 1 and place is Place.LOGIN:
+        if self.tried == 1:
             await self._measure()
-        if self.tried >= self.allowed:
+        if self.tried >= self._allowed():
             raise LoginRefused(
                 f"Login incorrect: the guest does not let {username} in with this password ({self.tried} attempts)",
                 details={"username": username, "attempts": self.tried},
@@ -147,15 +136,16 @@ class Login:
     async def _measure(self) -> None:
         """Type something harmless and rub it out, to see what the line loses."""
         typist = self.seat.typist
-        before = typist.lost
-        if not before:
-            for _ in range(2):
-                await typist.text(PROBE)
-                await typist.clear()
-                if typist.lost != before:
-                    break
-        if typist.lost:
-            arrives = (1 - min(0.2, (typist.lost + 1) / typist.typed)) ** len(self._secret)
-            self.allowed = min(BAD_LINE, max(GOOD_LINE, math.ceil(math.log(RISK) / math.log(1 - arrives))))
+        for _ in range(2):
+            await typist.text(PROBE)
+            await typist.clear()
         # The prompt is gone from what is pending: ask for it again.
         await self.seat.look()
+
+    def _allowed(self) -> int:
+        """Return how often the password may be tried, by what the line has lost so far."""
+        typist = self.seat.typist
+        if not typist.lost:
+            return GOOD_LINE
+        arrives = (1 - min(0.2, (typist.lost + 1) / typist.typed)) ** max(1, len(self._secret))
+        return min(BAD_LINE, max(GOOD_LINE, math.ceil(math.log(RISK) / math.log(1 - arrives))))

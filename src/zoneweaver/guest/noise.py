@@ -13,10 +13,19 @@ _SYSLOG: Final = _MONTH + r" [ \d]\d \d\d:\d\d:\d\d [\w.-]{1,64} [\w./-]{1,40}(?
 MESSAGE: Final = re.compile(rf"(?:{_KERNEL}|{_BOOT}|{_SYSLOG})[^\n]*\n")
 """A whole message, wherever it begins: the kernel does not care what else is on the line."""
 
+DEEPEST: Final = 4
+"""How often a message may be cut in two by another one."""
+
 
 def without(text: str) -> str:
     """Return the text without the messages in it that are complete; what they cut in two is joined again."""
-    return MESSAGE.sub("", text) if "\n" in text else text
+    if "\n" not in text:
+        return text
+    for _ in range(DEEPEST):
+        text, count = MESSAGE.subn("", text)
+        if not count:
+            break
+    return text
 
 
 def of(text: str) -> list[str]:

@@ -109,7 +109,10 @@ class Player:
             return
         await self._progress(-1, "boot")
         place = await boot.wait(
-            self.seat, self._prompt(self.recipe.boot_string, "boot_string"), seconds=self.boot_seconds
+            self.seat,
+            self._prompt(self.recipe.boot_string, "boot_string"),
+            prompt=self.recipe.logs_in,
+            seconds=self.boot_seconds,
         )
         # A prompt that stands there is still to be found by a step that waits for it.
         if place is not Place.UNKNOWN:

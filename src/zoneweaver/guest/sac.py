@@ -53,7 +53,7 @@ class Sac(Seat):
         for _ in range(ROUNDS):
             if place is Place.CMD:
                 self.ready = True
-                self.console.transcript.rename(f"{self.tag}.", "")
+                self.console.transcript.rename(re.compile(rf"{self.tag}\.\d+="), "")
                 return
             if place is Place.SAC:
                 place = await self._channel()

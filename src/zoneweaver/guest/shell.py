@@ -31,6 +31,9 @@ SECONDS: Final = 60.0
 """For what the session does of its own accord."""
 
 ATTEMPTS: Final = 4
+SUDO_ATTEMPTS: Final = 20
+SILENT: Final = 2.0
+"""After how many seconds of silence a prompt is looked at more closely."""
 
 
 class Shell(Seat):
@@ -47,13 +50,12 @@ class Shell(Seat):
     ) -> None:
         super().__init__(console, typist, login=login, shell=shell)
         self.account = account
-        self.prompt = f"{self.tag}> "
+        self._prompt = re.compile(rf"{self.tag}:(\d+)> ")
         self.logged_in = False
         """Whether it was we who logged in."""
         self.depth = 0
         """How many shells of our own are open."""
         self._root: str | None = None
-        self._asked = 0
 
     async def open(self) -> None:
         """Come to a shell of our own. Raises LoginRefused, GuestStuck, TimedOut, NotTyped."""
@@ -61,22 +63,23 @@ class Shell(Seat):
             return
         self.logged_in = await Login(self, self.account).log_in()
         for _ in range(ATTEMPTS):
-            await self.typist.line(f"env PS1='{self.prompt}' ENV= VISUAL= EDITOR= sh")
-            if await self._prompted(10.0):
+            # A shell tells in its prompt how the last command has ended.
+            try:
+                await self._line(f"env PS1='{self.tag}:$?> ' ENV= VISUAL= EDITOR= sh", 10.0)
+            except TimedOut:
+                await self.typist.key(b"\x03")
+                await self.console.settled(0.7, seconds=10.0)
+            else:
                 break
-            await self.typist.key(b"\x03")
-            await self.console.settled(0.7, seconds=10.0)
         else:
             raise Failed("No shell could be started in the guest", code="no_shell", details=self._facts())
         self.depth = 1
-        self.console.transcript.rename(self.prompt, "$ ")
-        for hidden in (f"{self.tag}.", f"{self.tag}''."):
-            self.console.transcript.rename(hidden, "")
+        self.console.transcript.rename(self._prompt, "$ ")
         for line in (
             "for o in emacs vi histexpand; do (set +o $o) 2>/dev/null && set +o $o; done",
             "LC_ALL=C TERM=dumb PATH=$PATH:/usr/sbin:/sbin; export LC_ALL TERM PATH",
         ):
-            await self._line(line, SECONDS)
+            await self._line(line)
 
     async def run(self, command: Filled, *, as_root: bool, seconds: float) -> Result:
         """Run a command to its end; its exit code is asked for. Raises TimedOut, CommandRefused."""
@@ -88,8 +91,7 @@ class Shell(Seat):
             await self.stage(command.text, secret=command.secret)
             text = f'{root} sh -c "$zw"' if root else 'eval "$zw"'
             shown = text
-        output = await self._line(text, seconds, shown=shown)
-        return Result(exit_code=int(await self._ask("$?", r"(\d+)")), output=output)
+        return await self._line(text, seconds, shown=shown)
 
     async def plain(self, command: Filled, *, prompt: Pattern, seconds: float) -> None:
         """Type a command that changes the prompt, and wait until the new one stands at the end."""
@@ -116,7 +118,7 @@ class Shell(Seat):
         )
         command = f"{root} sh -c {shlex.quote(steps[0])}" if root else f"({steps[0]})"
         for attempt in range(ATTEMPTS):
-            written = await self._result(f'printf "$zw" | {command}')
+            written = await self._line(f'printf "$zw" | {command}')
             if written.exit_code:
                 raise CommandRefused(
                     f"{dest.shown} cannot be written: {_briefly(written.output)}",
@@ -127,7 +129,7 @@ class Shell(Seat):
                 break
             if attempt == ATTEMPTS - 1:
                 raise Failed(f"{dest.shown} does not arrive whole in the guest", code="guest_file_damaged")
-        moved = await self._result(f"{root} sh -c {shlex.quote(steps[1])}" if root else steps[1])
+        moved = await self._line(f"{root} sh -c {shlex.quote(steps[1])}" if root else steps[1])
         if moved.exit_code:
             raise CommandRefused(
                 f"{dest.shown} cannot be put in its place: {_briefly(moved.output)}", code="guest_file_refused"
@@ -143,15 +145,15 @@ class Shell(Seat):
             self.console.transcript.say(f"{len(text)} characters are typed" if not secret else f"{MASK} is typed")
             for piece in posix.pieces(encoded, PIECE):
                 line = f"{head}'{piece}'"  # nothing in it needs more quoting
-                await self._line(line, SECONDS, shown=f"{head}{MASK}" if secret else None)
+                await self._line(line, shown=f"{head}{MASK}" if secret else None)
                 head = "zw=$zw"
-            summed = await self._result('printf %s "$zw" | cksum')
+            summed = await self._line('printf %s "$zw" | cksum')
             if told in _numbers(summed.output):
                 break
         else:
             raise Failed("A long text does not arrive whole in the guest", code="guest_text_damaged")
         if not as_format:
-            await self._line('zw=$(printf "$zw")', SECONDS)
+            await self._line('zw=$(printf "$zw")')
 
     async def root(self) -> str:
         """Return what stands before a command so that root runs it. Raises CommandRefused when nothing does."""
@@ -160,37 +162,43 @@ class Shell(Seat):
         return self._root
 
     async def _find_root(self) -> str:
-        if (await self._ask("$(id)", r"uid=(\d+)[^:]*")) == "0":
+        if await self._is_root("id"):
             return ""
-        if (await self._result("sudo -n true 2>/dev/null")).exit_code == 0:
+        if await self._is_root("sudo -n id"):
             return "sudo -n"
-        if await self._ask("$(pfexec id 2>/dev/null)", r"(?:uid=)?(\d*)[^:]*") == "0":
+        if await self._is_root("pfexec id"):
             return "pfexec"
-        if (await self._result("command -v sudo >/dev/null")).exit_code == 0 and await self._sudo_password():
+        if await self._sudo_password() and await self._is_root("sudo -n id"):
             return "sudo -n"
-        raise CommandRefused("The guest lets its user do nothing as root: neither sudo nor pfexec", code="no_root")
+        raise CommandRefused("The guest lets its user do nothing as root: neither sudo nor pfexec does", code="no_root")
+
+    async def _is_root(self, command: str) -> bool:
+        return "uid=0(" in (await self._line(command)).output
 
     async def _sudo_password(self) -> bool:
-        """Let sudo know the password, so that it does not ask again."""
+        """Let sudo know the password, so that it does not ask again; False when it does not take it."""
         if self.account is None or self.account.password is None:
             return False
         asks = re.compile(r"(?:password for [^\n]*|zw-sudo): ?$")
 
-        def look(text: str) -> str | None:
-            line = noise.without(text).rpartition("\n")[2]
-            return "ask" if asks.search(line) else "end" if line == self.prompt else None
+        def look(text: str) -> Result | bool | None:
+            return True if asks.search(noise.without(text).rpartition("\n")[2]) else self._prompted()
 
         await self.typist.line("sudo -p 'zw-sudo: ' -v")
-        for _ in range(ATTEMPTS):
-            if await self.console.until(look, seconds=SECONDS, awaited="sudo") == "end":
-                break
+        for _ in range(SUDO_ATTEMPTS):
+            answer = await self.console.until(look, seconds=SECONDS, awaited="sudo")
+            if isinstance(answer, Result):
+                if answer.exit_code == 0 or "not found" in answer.output:
+                    return answer.exit_code == 0
+                if self.typist.lost == 0:
+                    return False
+                await self.typist.line("sudo -p 'zw-sudo: ' -v")
+                continue
             with self.console.transcript.typing(MASK, secret=True) as echo:
                 await self.typist.blind(self.account.password)
                 await self.typist.enter(echo)
-        else:
-            await self.typist.key(b"\x03")
-            await self._prompted(SECONDS)
-        return (await self._result("sudo -n true 2>/dev/null")).exit_code == 0
+        await self.typist.key(b"\x03")
+        return False
 
     async def close(self) -> None:
         """End our own shells, and the login if it was ours. What cannot be ended in time is left, and told."""
@@ -220,58 +228,40 @@ class Shell(Seat):
                 await self.console.settled(1.0, seconds=10.0)
         self.logged_in = False
 
-    async def _result(self, text: str, *, shown: str | None = None) -> Result:
-        output = await self._line(text, SECONDS, shown=shown)
-        return Result(exit_code=int(await self._ask("$?", r"(\d+)")), output=output)
-
-    async def _line(self, text: str, seconds: float, *, shown: str | None = None) -> str:
+    async def _line(self, text: str, seconds: float = SECONDS, *, shown: str | None = None) -> Result:
         """Type a line, wait for our prompt, and return what was printed before it. Raises TimedOut, CommandRefused."""
         await self.typist.line(text, shown=shown)
-        told = shown if shown is not None else text
+        told = text if shown is None else shown
         with self.console.within(seconds, f"the end of `{told[:200]}`"):
-            while not await self._prompted(seconds):
-                pass
-        said, self.console.pending = self._cut()
-        return said
+            while True:
+                result = self._prompted()
+                if result is not None:
+                    return result
+                if not await self.console.listen(SILENT):
+                    await self._silence()
+        raise AssertionError  # within raises
 
-    async def _prompted(self, seconds: float) -> bool:
-        """Wait until our prompt stands at the end. Raises CommandRefused when the shell wants more of a command."""
+    def _prompted(self) -> Result | None:
+        """Take what was said up to our prompt, which tells the exit code; None while it is not there."""
+        said = noise.without(self.console.pending)
+        prompts = list(self._prompt.finditer(said, max(0, len(said) - 512)))
+        if not prompts:
+            return None
+        found = prompts[-1]
+        self.console.pending = said[found.end() :]
+        return Result(exit_code=int(found[1]), output=said[: found.start()])
 
-        def look(text: str) -> bool | None:
-            line = noise.without(text[-4096:]).rpartition("\n")[2]
-            if line.endswith(self.prompt):
-                return True
-            return False if line == "> " else None
+    async def _silence(self) -> None:
+        """Look at what was said before the silence: a prompt that is damaged is asked for again.
 
-        try:
-            prompted = await self.console.until(look, seconds=seconds, awaited="a prompt")
-        except TimedOut:
-            # Something may have been said after the prompt that nobody knows for a message of the system.
-            return self.prompt in self.console.pending
-        if not prompted and not await self.console.listen(self.typist.patience):
+        Raises CommandRefused when the shell wants more of a command.
+        """
+        line = noise.without(self.console.pending).rpartition("\n")[2]
+        if line == "> ":
             await self.typist.key(b"\x03")
             raise CommandRefused("The command is not complete: the shell waits for more of it", code="incomplete")
-        return prompted
-
-    def _cut(self) -> tuple[str, str]:
-        said, _, rest = noise.without(self.console.pending).rpartition(self.prompt)
-        return said, rest
-
-    async def _ask(self, expression: str, answer: str) -> str:
-        """Return what the shell says an expression is. The question is asked again when the answer is damaged."""
-        self._asked += 1
-        mark = f"{self.tag}.{self._asked}"
-        wanted = re.compile(rf"{re.escape(mark)}:{answer}:")
-        first = True
-        for _ in range(ATTEMPTS):
-            # The first question keeps the answer, since the status of the command before is gone after it.
-            asked = f"zwa={expression}; " if first else ""
-            output = await self._line(f"{asked}echo {self.tag}''.{self._asked}:$zwa:", SECONDS)
-            first = False
-            found = wanted.search(output)
-            if found is not None:
-                return found[1]
-        raise Failed("The guest's shell does not answer as a shell does", code="no_shell", details=self._facts())
+        if self.tag in self.console.pending[-512:]:
+            await self.typist.key(b"\r")
 
     def _facts(self) -> dict[str, object]:
         return {"last_lines": self.console.transcript.tail()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -37,11 +38,11 @@ class Transcript:
         self._told = 0
         self._echo: str | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self._names: dict[str, str] = {}
+        self._names: list[tuple[re.Pattern[str], str]] = []
 
-    def rename(self, text: str, shown: str) -> None:
-        """Show something that only serves the automation as something that people know; empty hides its line."""
-        self._names[text] = shown
+    def rename(self, pattern: re.Pattern[str], shown: str) -> None:
+        """Show what only serves the automation as something that people know; empty hides its line."""
+        self._names.append((pattern, shown))
 
     def hear(self, text: str) -> None:
         """Take what the console printed."""
@@ -116,11 +117,11 @@ class Transcript:
     def _readable(self, line: str) -> str | None:
         """Return a line as it is told; None for one that only serves the automation."""
         line = line.rstrip("\r")
-        for text, shown in self._names.items():
-            if text in line:
+        for pattern, shown in self._names:
+            if pattern.search(line):
                 if not shown:
                     return None
-                line = line.replace(text, shown)
+                line = pattern.sub(shown, line)
         return self.masked(_overwritten(line)).rstrip()
 
     def _end(self, line: str) -> None:

@@ -1,7 +1,8 @@
-"""Typing as a closed loop: a serial line loses characters, so that what arrived is looked at, and typed again.
+"""Typing as a closed loop: a serial line loses characters, so that what arrived is looked at, and put right.
 
-What is typed comes back as its echo. As long as all of it does, pieces of sixteen characters are typed at once (what a
-serial chip takes); after the first loss, character by character. A line that is damaged is rubbed out and begun anew.
+What is typed comes back as its echo, and the echo tells what stands on the guest's line. Pieces of up to sixteen
+characters are typed at once (what a serial chip takes), smaller ones where the line loses some. What is missing is
+typed again; what came after it is rubbed out first.
 """
 
 from __future__ import annotations
@@ -16,15 +17,21 @@ from zoneweaver.guest import noise
 from zoneweaver.guest.expect import Expect
 from zoneweaver.guest.transcript import Echo
 
-PIECE: Final = 16
-PATIENCE: Final = 1.0
-"""How many seconds an echo may take before its character counts as lost."""
+MOST_AT_ONCE: Final = 16
+LEAST_AT_ONCE: Final = 3
 
+PATIENCE: Final = 1.0
+"""How many seconds an echo may take, before anything is known of this line, until it counts as lost."""
+
+LEAST_PATIENCE: Final = 0.5
 MOST_PATIENCE: Final = 8.0
+
 PACE: Final = 0.02
 """Seconds between characters that are typed without an echo."""
 
-ATTEMPTS: Final = 10
+ATTEMPTS: Final = 6
+"""How often a line is begun anew."""
+
 SILENCES: Final = 12
 """How often nothing may come back in a row before the console counts as deaf."""
 
@@ -41,8 +48,33 @@ class NotTyped(Failed):
 
 
 def echoed(text: str) -> str:
-    """Return what an echo says: without messages of the system, line ends, and what a line editor does to wrap."""
-    return _WRAP.sub("", noise.without(text)).replace("\n", "").replace("\r", "")
+    """Return what stands on the line that is being typed, by its echo: no messages, no line ends, rubbings-out done."""
+    text = _WRAP.sub("", noise.without(text)).replace("\n", "").replace("\r", "")
+    if "\b" not in text:
+        return text
+    line: list[str] = []
+    place = 0
+    for char in text:
+        if char == "\b":
+            place = max(0, place - 1)
+        else:
+            line[place : place + 1] = [char]
+            place += 1
+    return "".join(line[:place])
+
+
+def common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    for place, (here, there) in enumerate(zip(one, other, strict=False)):
+        if here != there:
+            return place
+    return min(len(one), len(other))
+
+
+def is_left_of(junk: str, typed: str) -> bool:
+    """Say whether a text is what is left of another one when some of its characters are lost."""
+    rest = iter(typed)
+    return all(char in rest for char in junk)
 
 
 class Typist:
@@ -54,10 +86,11 @@ class Typist:
         """The key that deletes a line; none where there is none."""
         self.rub_out = rub_out
         self.patience = PATIENCE
-        self.piece = PIECE
+        self.at_once = MOST_AT_ONCE
         self.lost = 0
         self.typed = 0
-        self._good = 0
+        self._slowest = 0.0
+        self._measured = 0
 
     async def line(self, text: str, *, shown: str | None = None) -> None:
         """Type a line, see that it has arrived, and press Enter; what comes after it is pending. Raises NotTyped.
@@ -70,54 +103,75 @@ class Typist:
             await self.enter(echo)
 
     async def text(self, text: str) -> None:
-        """Type characters and see their echo. Raises NotTyped."""
+        """Type characters and see by their echo that they are there. Raises NotTyped."""
         for _ in range(ATTEMPTS):
             self.console.forget()
             if await self._typed(text):
                 return
-            self.piece = 1
             await self.clear()
         raise NotTyped("What is typed on the console does not arrive as it is typed", details=self._facts())
 
-    async def _typed(self, text: str, *, sent: int = 0) -> bool:
-        """Type once, with `sent` characters on the line already; False when it is damaged. Raises NotTyped."""
+    async def _typed(self, text: str) -> bool:
+        """Type until the line says the text; False when it says something else. Raises NotTyped for silence."""
         console = self.console
-        silences, farthest = 0, sent
-        while len(console.pending) < MOST_ECHO + 4 * len(text):
+        silences = farthest = 0
+        for _ in range(20 + 4 * len(text)):
             seen = echoed(console.pending)
-            if seen == text[:sent]:
-                if sent == len(text):
-                    return True
-                piece = text[sent : sent + self.piece]
-                await self._send(piece.encode())
-                sent += len(piece)
-                self._arrived(len(piece))
-            elif await console.listen(self.patience):
-                continue
-            elif len(seen) < sent and text.startswith(seen):
-                silences = silences + 1 if len(seen) <= farthest else 1
-                farthest = max(farthest, len(seen))
-                if silences > SILENCES:
-                    raise NotTyped("Nothing of what is typed on the console comes back", details=self._facts())
-                self._missed(sent - len(seen))
-                sent = len(seen)
+            good = common(seen, text)
+            if good == len(seen) == len(text):
+                return True
+            if good < len(seen):
+                if not is_left_of(seen[good:], text[good:]):
+                    return False
+                await self._send(self.rub_out * min(LEAST_AT_ONCE, len(seen) - good))
+                wanted = seen[: -min(LEAST_AT_ONCE, len(seen) - good)]
             else:
-                if len(seen) > sent:  # a character has come twice: it was late, not lost
-                    self.patience = min(MOST_PATIENCE, self.patience * 2)
-                self._missed(1)
+                wanted = text[: good + self.at_once]
+                await self._send(wanted[good:].encode())
+            arrived = await self._echo(wanted, seen)
+            if len(console.pending) > MOST_ECHO + 8 * len(text):
                 return False
+            silences = silences + 1 if not arrived and good <= farthest else 0
+            farthest = max(farthest, good)
+            if silences > SILENCES:
+                raise NotTyped("Nothing of what is typed on the console comes back", details=self._facts())
         return False
 
-    def _arrived(self, count: int) -> None:
-        self._good += count
-        if self._good >= 64 and self.piece < PIECE and self.lost < 3:
-            self.piece = min(PIECE, self.piece * 2)
-            self._good = 0
+    async def _echo(self, wanted: str, before: str) -> bool:
+        """Wait until the line says what is wanted, or all that can still be awaited has come; say whether any did."""
+        console = self.console
+        grows = len(before) < len(wanted)
+        while True:
+            seen = echoed(console.pending)
+            if seen == wanted:
+                self.at_once = min(MOST_AT_ONCE, self.at_once + 1)
+                return True
+            good = common(seen, wanted)
+            complete = grows and good < len(seen) < len(wanted) and seen[-1] == wanted[-1]
+            if complete and is_left_of(seen[good:], wanted[good:]):
+                break  # the last one has come, but one before it has not: nothing more is under way
+            asked = anyio.current_time()
+            if not await console.listen(self.patience):
+                break
+            self._took(anyio.current_time() - asked)
+            if len(console.pending) > MOST_ECHO + 8 * len(wanted):
+                return True
+        late = seen[len(wanted) :] if grows else ""
+        if late and is_left_of(late, wanted):  # a character came twice: it was late, not lost
+            self.patience = min(MOST_PATIENCE, self.patience * 2)
+        self._missed(max(1, abs(len(wanted) - len(seen))))
+        return seen != before
+
+    def _took(self, seconds: float) -> None:
+        """Learn from how long the line was silent how long it may be."""
+        self._slowest = max(seconds, self._slowest * 0.98)
+        self._measured += 1
+        if self._measured >= 10:
+            self.patience = min(MOST_PATIENCE, max(LEAST_PATIENCE, 3 * self._slowest))
 
     def _missed(self, count: int) -> None:
         self.lost += count
-        self._good = 0
-        self.piece = 1
+        self.at_once = max(LEAST_AT_ONCE, self.at_once // 2)
 
     async def enter(self, echo: Echo | None = None) -> None:
         """Press Enter until the console goes to a new line; what comes after that is pending. Raises NotTyped."""
@@ -151,7 +205,7 @@ class Typist:
                 await self._send(char.encode())
                 if await self._signs(number):
                     break
-                self._missed(1)
+                self.lost += 1
             else:
                 return False
         return True
@@ -174,11 +228,9 @@ class Typist:
         else:
             await self.blind(text[1:])
             return
-        if echoed(console.pending) == text[:1] and await self._typed(text, sent=1):
-            return
-        self.piece = 1
-        await self.clear()
-        await self.text(text)
+        if not await self._typed(text):
+            await self.clear()
+            await self.text(text)
 
     async def key(self, data: bytes) -> None:
         """Press a key that is not looked for."""
@@ -187,17 +239,15 @@ class Typist:
     async def clear(self) -> None:
         """Rub out the line that is being typed."""
         console = self.console
-        if self.kill:
-            for _ in range(4):
+        for _ in range(4 if self.kill else 0):
+            console.forget()
+            await self._send(self.kill)
+            if await self._effect():
+                await console.settled(max(0.4, self._slowest), seconds=5.0)
                 console.forget()
-                await self._send(self.kill)
-                if await self._effect():
-                    await console.settled(0.4, seconds=5.0)
-                    console.forget()
-                    return
-            return
+                return
         silences = 0
-        for _ in range(512):
+        for _ in range(0 if self.kill else 512):
             console.forget()
             await self._send(self.rub_out)
             silences = 0 if await self._effect() else silences + 1
