@@ -34,6 +34,7 @@ from zoneweaver.services.audit import Trail
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
 from zoneweaver.services.queueing import Queueing
+from zoneweaver.services.recipes import Recipes
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
 from zoneweaver.services.tickets import Tickets
@@ -226,6 +227,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         trail=Trail(database=database),
         queueing=Queueing(database=database),
         zones=Zones(database=database, host=host, files=files, defaults=defaults),
+        recipes=Recipes(database=database, host=host, files=files),
         artifacts=Artifacts(database=database, folder=settings.staging_path, limits=artifact_limits(settings)),
         tasks=Tasks(
             database=database,

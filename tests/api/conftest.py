@@ -19,12 +19,14 @@ from zoneweaver.api.routes import TABLE
 from zoneweaver.api.services import Services
 from zoneweaver.domain.keys import Scope
 from zoneweaver.domain.secret import Secret
+from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.callers import SYSTEM
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
 from zoneweaver.services.queueing import Queueing
+from zoneweaver.services.recipes import Recipes
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
 from zoneweaver.services.tickets import Tickets
@@ -104,6 +106,7 @@ def composed(used: Settings, database: Database) -> Api:
         trail=Trail(database=database, clock=clock),
         queueing=Queueing(database=database),
         zones=stub,
+        recipes=Recipes(database=database, host=ScriptedHost(used.home), files=ConfigFiles(ScriptedHost(used.home))),
         artifacts=Artifacts(database=database, folder=used.staging_path, limits=artifact_limits(used)),
         tasks=Tasks(database=database, events=events),
         system=System(database=database, keys=keys, host=ScriptedHost(used.home)),

@@ -29,7 +29,7 @@ MODULES = {
 KERNEL = (
     "[{:12.6f}] eth0: link becomes ready\r\n",
     "[{:12.6f}] random: crng init done\r\n",
-    "[{:12.6f}] audit: type=1400 audit(1730715302.001:7): apparmor=\"STATUS\" login: # $ grub\r\n",
+    '[{:12.6f}] audit: type=1400 audit(1730715302.001:7): apparmor="STATUS" login: # $ grub\r\n',
 )
 SYSLOG = (
     "Nov  4 10:15:0{} web scsi: [ID 583861 kern.info] sd0 at vioblk0: target 0 lun 0\r\n",
@@ -149,7 +149,7 @@ class Guest:
         while data:
             size = self.random.choice((1, 2, 5, 17, 80, 400))
             piece, data = data[:size], data[size:]
-            self.arrival = max(self.arrival, self.loop.time() + self.random.uniform(0, self.delay))
+            self.arrival = max(self.arrival + 1e-6, self.loop.time() + self.random.uniform(0, self.delay))
             self.loop.call_at(self.arrival, self.inbox.put_nowait, piece)
 
     # --- the line

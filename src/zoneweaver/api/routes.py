@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from zoneweaver.api import artifacts, audit, events, keys, system, tasks, zones
+from zoneweaver.api import artifacts, audit, events, keys, recipes, system, tasks, zones
 from zoneweaver.api.route import Route
 
 TABLE: Final[tuple[Route, ...]] = (
@@ -12,6 +12,7 @@ TABLE: Final[tuple[Route, ...]] = (
     *keys.ROUTES,
     *zones.ROUTES,
     *artifacts.ROUTES,
+    *recipes.ROUTES,
     *tasks.ROUTES,
     *events.ROUTES,
     *audit.ROUTES,

@@ -11,6 +11,7 @@ from zoneweaver.services.audit import Trail
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
 from zoneweaver.services.queueing import Queueing
+from zoneweaver.services.recipes import Recipes
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
 from zoneweaver.services.tickets import Tickets
@@ -30,6 +31,7 @@ class Services:
     queueing: Queueing
     zones: Zones
     artifacts: Artifacts
+    recipes: Recipes
     tasks: Tasks
     system: System
     metrics: Metrics

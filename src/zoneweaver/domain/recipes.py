@@ -29,7 +29,7 @@ DAY: Final = 86400.0
 DEFAULT_SECONDS: Final = 30.0
 """What a step may take that does not say."""
 
-_SECRET: Final = ("password", "passwd", "passphrase", "secret", "token", "private_key", "api_key")
+_SECRET: Final = ("passw", "passphrase", "become_pass", "vault_pass", "secret", "token", "private_key", "api_key")
 
 
 class OsFamily(enum.StrEnum):

@@ -37,6 +37,7 @@ class Kind(enum.StrEnum):
     ZONE_RESET = "zone_reset"
     ZONE_DISCOVER = "zone_discover"
     ARTIFACT_UPLOAD = "artifact_upload"
+    RECIPE_TEST = "recipe_test"
     DEMO = "demo"
 
 
@@ -51,6 +52,7 @@ PRIORITIES: Final[Mapping[Kind, int]] = {
     Kind.ZONE_RESTART: 40,
     Kind.ZONE_DISCOVER: 20,
     Kind.ARTIFACT_UPLOAD: 60,
+    Kind.RECIPE_TEST: 40,
     Kind.DEMO: 40,
 }
 

@@ -84,7 +84,7 @@ class Login:
         """Give the name, and return what is asked for then."""
         if self.account is None:
             raise LoginRefused("The guest asks for a login, and nobody gave a username", code="no_credentials")
-        seat, console = self.seat, self.seat.console
+        seat = self.seat
         await seat.typist.line(self.account.username)
         self._named = True
 
@@ -147,5 +147,7 @@ class Login:
         typist = self.seat.typist
         if not typist.lost:
             return GOOD_LINE
-        arrives = (1 - min(0.2, (typist.lost + 1) / typist.typed)) ** max(1, len(self._secret))
+        # Chance may have been kind while it was measured.
+        loss = min(0.2, (typist.lost + 2 * math.sqrt(typist.lost) + 2) / typist.typed)
+        arrives = (1 - loss) ** max(1, len(self._secret))
         return min(BAD_LINE, max(GOOD_LINE, math.ceil(math.log(RISK) / math.log(1 - arrives))))

@@ -8,6 +8,7 @@ from typing import Final
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.operations.artifact_upload import ArtifactUpload
 from zoneweaver.operations.demo import Demo
+from zoneweaver.operations.recipe_test import RecipeTest
 from zoneweaver.operations.zone_create import ZoneCreate
 from zoneweaver.operations.zone_delete import ZoneDelete
 from zoneweaver.operations.zone_discover import ZoneDiscover
@@ -32,6 +33,7 @@ OPERATIONS: Final[Mapping[Kind, Operation]] = {
         ZoneReset(),
         ZoneDiscover(),
         ArtifactUpload(),
+        RecipeTest(),
         Demo(),
     )
 }

@@ -28,7 +28,7 @@ from sqlalchemy.types import TypeDecorator
 
 from zoneweaver.domain.tasks import stamp
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The revision of the schema that this program works with."""
 
 
@@ -280,6 +280,20 @@ profiles = Table(
     Column("updated_at", Moment, nullable=False),
     Index("uq_profiles_id", "id", unique=True),
     Index("uq_profiles_name", "name", unique=True),
+)
+
+recipes = Table(
+    "recipes",
+    metadata,
+    Column("seq", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("body", Text, nullable=False),  # sealed JSON
+    Column("created_by", Words, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("uq_recipes_id", "id", unique=True),
+    Index("uq_recipes_name", "name", unique=True),
 )
 
 schema_version = Table(

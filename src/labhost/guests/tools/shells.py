@@ -166,7 +166,8 @@ def false(_shell: Shell, _argv: list[str], _streams: Streams) -> int:
 
 COMMANDS = {
     "[": test, ":": quiet, "bind": quiet, "cd": cd, "clear": quiet, "command": which, "dmesg": quiet,
-    "env": environment, "eval": evaluate, "exit": leave, "export": export, "false": false, "logout": leave, "read": read, "set": quiet,
+    "env": environment,
+    "eval": evaluate, "exit": leave, "export": export, "false": false, "logout": leave, "read": read, "set": quiet,
     "shopt": quiet,
     "sleep": sleep, "stty": stty, "sync": quiet, "test": test, "tput": quiet, "true": quiet, "type": which,
     "umask": quiet, "unalias": quiet, "unset": unset, "which": which,
