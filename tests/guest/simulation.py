@@ -7,15 +7,26 @@ and lets the kernel have its say in the middle of anything.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
+import os
 import random
+import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio
+from tests.guest import virtual
 
 from labhost.guests.unix import Nic
+from zoneweaver.domain.builtin_recipes import BUILT_IN
+from zoneweaver.domain.errors import AgentError
+from zoneweaver.domain.recipe_values import Origin, gather
+from zoneweaver.domain.recipes import Recipe
+from zoneweaver.domain.secret import Secret, Text
+from zoneweaver.guest.player import Played, Player
 
 MAC = "02:08:20:0a:0b:0c"
 PASSWORD = "STARTcloud24@!"
@@ -72,7 +83,7 @@ class Guest:
         messages: tuple[str, ...] = KERNEL,
         **settings: Any,
     ) -> None:
-        self.name = str(folder / "web") if False else "web"
+        self.name = "web"
         self.root = ""
         self.folder = folder
         self.world = World(folder, **settings)
@@ -93,7 +104,7 @@ class Guest:
             def _cards(self) -> list[Nic]:
                 return [Nic(self.nic_name(0, 1), MAC, "web0")]
 
-        with _in(folder):
+        with contextlib.chdir(folder):
             self.system: Any = System(card, card)
         self.system.disk.top = str(folder / self.system.disk.top)
         if hasattr(self.system, "show_cards"):
@@ -137,9 +148,25 @@ class Guest:
         out = ""
         for char in text:
             if self.noise and self.random.random() < self.noise:
-                out += self.random.choice(self.messages).format(self.random.randint(0, 9) if "Nov" in self.messages[0] else self.loop.time())
+                when = self.random.randint(0, 9) if self.messages is SYSLOG else self.loop.time()
+                out += self.random.choice(self.messages).format(when)
             out += char
         self.deliver(out.encode("utf-8", "surrogateescape"))
+
+    def forgotten(self) -> Guest:
+        """Have nothing to say any more by itself."""
+        self.system.generation += 1
+        return self
+
+    def flood(self) -> Guest:
+        """Talk without an end, 80,000 characters a second."""
+
+        def more() -> None:
+            self.deliver(b"all work and no play makes a dull guest\r\n" * 20)
+            self.loop.call_later(0.01, more)
+
+        more()
+        return self
 
     def deliver(self, data: bytes) -> None:
         """Send bytes up the line, late, in pieces, and in their order."""
@@ -168,19 +195,69 @@ class Guest:
                 self.system.hear(data[number : number + 1])
 
 
-class _in:
-    """A working folder for the length of a block."""
+RECIPES = {kept.recipe.name: kept.recipe for kept in BUILT_IN.values()}
+SYSTEMS = {
+    "debian-netplan": "debian",
+    "linux-ifconfig": "linux-ifconfig",
+    "omnios-dladm": "omnios",
+    "windows-sac": "windows-sac",
+    "cloud-init-wait": "cloud-init",
+}
+NETWORK = {"ip": "10.190.190.10", "prefix": "24", "gateway": "10.190.190.1", "dns": "8.8.8.8"}
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
 
-    def __enter__(self) -> None:
-        import os
+@dataclass
+class Run:
+    """What came of a recipe in the simulation."""
 
-        self.before = os.getcwd()
-        os.chdir(self.folder)
+    guest: Guest
+    said: str
+    seconds: float
+    played: Played | None = None
+    error: AgentError | None = None
 
-    def __exit__(self, *_: object) -> None:
-        import os
+    @property
+    def addresses(self) -> list[str]:
+        return [address for nic in self.guest.system.nics for address in nic.addresses]
 
-        os.chdir(self.before)
+    def __str__(self) -> str:
+        return f"{self.error or self.played} after {self.seconds:.0f} s\n{self.said[-3000:]}"
+
+
+def played(
+    name: str,
+    prepare: Callable[[Guest], Guest] = Guest.boot,
+    *,
+    user: str | None = None,
+    password: str | None = PASSWORD,
+    recipe: Recipe | None = None,
+    boot_seconds: float = 300.0,
+    given: dict[str, str] | None = None,
+    **line: Any,
+) -> Run:
+    """Play a recipe on the system that it is for, and say what came of it."""
+    used = recipe or RECIPES[name]
+    name_of_user = user or ("Administrator" if name == "windows-sac" else "startcloud")
+    account: dict[str, Text] = {"nic_0_mac": MAC, "username": name_of_user}
+    if password is not None:
+        account["password"] = Secret(password)
+    values = gather(
+        [(Origin.RECIPE, used.variables), (Origin.AGENT, account), (Origin.REQUEST, {**NETWORK, **(given or {})})]
+    )
+    said: list[str] = []
+
+    async def main() -> Run:
+        guest = prepare(Guest(folder, SYSTEMS[name], messages=SYSLOG if name == "omnios-dladm" else KERNEL, **line))
+        player = Player(used, values, line=guest, tell=said.append, boot_seconds=boot_seconds)
+        run = Run(guest=guest, said="", seconds=0)
+        try:
+            run.played = await player.play()
+        except AgentError as error:
+            run.error = error
+        run.said, run.seconds = "".join(said), guest.loop.time()
+        return run
+
+    place = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(dir=place) as top:
+        folder = Path(top)
+        return virtual.run(main)

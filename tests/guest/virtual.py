@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
 
@@ -43,7 +43,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def run(make: Callable[[], Awaitable[T]]) -> T:
     """Run a coroutine in virtual time; return what it returns."""
 
-    async def main() -> Any:
+    async def main() -> T:
         return await make()
 
-    return anyio.run(main, backend="asyncio", backend_options={"loop_factory": VirtualLoop})
+    result: T = anyio.run(main, backend="asyncio", backend_options={"loop_factory": VirtualLoop})
+    return result

@@ -151,6 +151,8 @@ class Expect:
             raise LineEnded(last_lines=self.transcript.tail())
         text = ""
         while not text:
+            # A console that never stops talking must not keep the deadline from passing.
+            await anyio.lowlevel.checkpoint()
             data = await self.line.receive()
             if not data:
                 self.ended = True

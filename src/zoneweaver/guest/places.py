@@ -11,6 +11,9 @@ from zoneweaver.domain.errors import Failed
 from zoneweaver.domain.patterns import Pattern
 from zoneweaver.guest import noise
 
+RECENT: Final = 16384
+"""How many characters of what was said last are looked through."""
+
 
 class Place(enum.StrEnum):
     """What a console waits for, or why it will never wait."""
@@ -39,7 +42,6 @@ _ANYWHERE: Final[Mapping[Place, re.Pattern[str]]] = {
 
 _AT_THE_END: Final[Mapping[Place, re.Pattern[str]]] = {
     Place.GRUB: re.compile(r"grub(?: rescue)?> ?$"),
-    Place.CHANNEL: re.compile(r"Use any other key to view this channel\.\s*$"),
     Place.SAC: re.compile(r"^SAC> ?$"),
     Place.CMD: re.compile(r"^[A-Za-z]:\\[^<>|\"*?\n]*> ?$"),
     Place.DOMAIN: re.compile(r"^Domain\s*: ?$"),
@@ -49,6 +51,9 @@ _AT_THE_END: Final[Mapping[Place, re.Pattern[str]]] = {
     Place.SHELL: re.compile(r"(?:^|[^#$%])[#$] ?$|(?:^|[^\d#$%])% ?$"),
     Place.CONTINUED: re.compile(r"^> ?$"),
 }
+
+_CHANNEL: Final = "Use any other key to view this channel."
+"""What Windows ends the description of a channel with."""
 
 _SENTENCES: Final[Mapping[Place, str]] = {
     Place.GRUB: "The guest has stopped at the GRUB prompt: its boot loader finds nothing to boot",
@@ -74,8 +79,9 @@ class GuestStuck(Failed):
 
 def stuck(text: str) -> tuple[Place, str] | None:
     """Return where the guest has come to an end, with the words that say so; None when it has not."""
+    recent = text[-RECENT:]
     for place, wanted in _ANYWHERE.items():
-        match = wanted.search(text)
+        match = wanted.search(recent)
         if match is not None:
             return place, match[0].strip()
     if _AT_THE_END[Place.GRUB].search(last_line(text)):
@@ -89,6 +95,8 @@ def place_of(text: str, *, login: Pattern | None = None, shell: Pattern | None =
     if found is not None:
         return found[0]
     line = last_line(text)
+    if text[-RECENT:].rstrip().endswith(_CHANNEL):
+        return Place.CHANNEL
     if not line.strip():
         return Place.UNKNOWN
     if login is not None and login.at_end(line):

@@ -24,7 +24,7 @@ from zoneweaver.guest.typing import Typist
 BOOT_SECONDS: Final = 300.0
 """How long a guest may take to boot, unless told otherwise."""
 
-IDLE_SECONDS: Final = 10.0
+IDLE_SECONDS: Final = 30.0
 """After how much silence a wait is decided by its `or_command`, when the guest waits for a login."""
 
 CLOSE_SECONDS: Final = 60.0
@@ -141,18 +141,18 @@ class Player:
         wanted = [self.values.pattern(step.pattern, field="pattern", regex=step.regex)]
         if step.fail_pattern is not None:
             wanted.append(self.values.pattern(step.fail_pattern, field="fail_pattern"))
-        if step.or_command is None:
-            found = await self.console.expect(*wanted, seconds=step.timeout, awaited=wanted[0].shown)
-        else:
-            with self.console.within(step.timeout, wanted[0].shown):
-                while True:
-                    try:
-                        found = await self.console.expect(*wanted, seconds=IDLE_SECONDS)
-                    except TimedOut:
-                        if await self._decided(step.or_command):
-                            return
-                    else:
-                        break
+        with self.console.within(step.timeout, wanted[0].shown):
+            while True:
+                heard = self.console.heard
+                try:
+                    found = await self.console.expect(*wanted, seconds=IDLE_SECONDS)
+                except TimedOut:
+                    self.seat.check()
+                    silent = self.console.heard == heard
+                    if silent and step.or_command is not None and await self._decided(step.or_command):
+                        return
+                else:
+                    break
         if found.index:
             raise CommandRefused(
                 f"The console says that it failed: {found.text}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import enum
+import re
 from typing import Final
 
 LONGEST_SEQUENCE: Final = 4096
@@ -18,6 +19,9 @@ class _State(enum.Enum):
     STRING = enum.auto()
     STRING_ESCAPE = enum.auto()
 
+
+_SPECIAL: Final = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
+"""What a piece of text must not hold to be taken as a whole."""
 
 _KEPT: Final = frozenset("\n\t\b")
 
@@ -39,8 +43,8 @@ class TerminalText:
     def feed(self, data: bytes) -> str:
         """Return the text that these bytes add."""
         text = self._decoder.decode(data)
-        if self._state is _State.TEXT and not self._return and text.isprintable():
-            return text
+        if self._state is _State.TEXT and not self._return and _SPECIAL.search(text) is None:
+            return text.replace("\r\n", "\n")
         return "".join(map(self._take, text))
 
     def _take(self, char: str) -> str:
