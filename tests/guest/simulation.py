@@ -170,6 +170,8 @@ class Guest:
 
     def deliver(self, data: bytes) -> None:
         """Send bytes up the line, late, in pieces, and in their order."""
+        if not data:
+            return
         if not self.delay:
             self.inbox.put_nowait(data)
             return

@@ -41,7 +41,7 @@ async def wait(seat: Seat, banner: Pattern | None, *, prompt: bool, seconds: flo
             if seat.place() in _UP:
                 return seat.place()
             # Silent, and at no prompt: it boots, or has fallen asleep at one before we came.
-            await seat.typist.key(b"\r")
+            await seat.typist.nudge()
             silence = min(MOST_SILENCE, max(FIRST_NUDGE, silence * 2))
             await anyio.lowlevel.checkpoint()
     raise AssertionError  # within raises

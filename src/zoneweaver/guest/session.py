@@ -97,11 +97,11 @@ class Seat:
         console = self.console
         if nudge:
             console.forget()
-            await self.typist.key(b"\r")
+            await self.typist.nudge()
         await console.settled(QUIET, seconds=LOOK_SECONDS)
         if nudge and not console.pending.strip():
             # A key may have been lost, or the guest is slow.
-            await self.typist.key(b"\r")
+            await self.typist.nudge()
             await console.listen(self.typist.patience * 2)
             await console.settled(QUIET, seconds=LOOK_SECONDS)
         self.check()

@@ -63,9 +63,11 @@ class Shell(Seat):
             return
         self.logged_in = await Login(self, self.account).log_in()
         for _ in range(ATTEMPTS):
-            # A shell tells in its prompt how the last command has ended.
+            # Short lines: the editor of the shell we come to may do anything with one that is wider than the terminal.
+            await self.typist.line("sh")
+            await self.console.settled(0.5, seconds=10.0)
             try:
-                await self._line(f"env PS1='{self.tag}:$?> ' ENV= VISUAL= EDITOR= sh", 10.0)
+                await self._line(f"PS1='{self.tag}:$?> '", 10.0)  # the prompt tells how the last command has ended
             except TimedOut:
                 await self.typist.key(b"\x03")
                 await self.console.settled(0.7, seconds=10.0)

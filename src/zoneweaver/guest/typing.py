@@ -232,6 +232,10 @@ class Typist:
             await self.clear()
             await self.text(text)
 
+    async def nudge(self) -> None:
+        """Make a guest show itself: Enter on an empty line, so that nothing is run that somebody left there."""
+        await self._send(self.kill + b"\r")
+
     async def key(self, data: bytes) -> None:
         """Press a key that is not looked for."""
         await self._send(data)
