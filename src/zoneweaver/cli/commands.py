@@ -23,6 +23,7 @@ app: Final = App(
 for _name, _help in {
     "zones": "Create, change, start, stop and delete zones.",
     "tasks": "See what was asked, how far it is, and stop or repeat it.",
+    "recipes": "Set up guests over their console, step by step.",
     "keys": "Make and take back API keys.",
     "audit": "See who changed what.",
     "lab": "An emulated OmniOS host on this machine, to try everything on.",

@@ -41,6 +41,7 @@ ENDINGS: Final[Mapping[str, str]] = {
     "zone_halt": "Zone {zone} is halted",
     "zone_restart": "Zone {zone} is running again",
     "zone_reset": "Zone {zone} is running again",
+    "recipe_test": "The recipe has done its work in zone {zone}",
     "zone_discover": "The zones of the host are known",
 }
 
