@@ -57,6 +57,11 @@ def plain(line: str) -> str:
     return re.sub(r"\s+", " ", SECONDS.sub("N s", line)).strip()
 
 
+def waits(line: str) -> bool:
+    """Say whether a line tells that a task has not begun yet: whoever asks at once may see that, or come too late."""
+    return line.endswith("Waiting for its turn")
+
+
 def difference(wanted: Sequence[str], said: Sequence[str]) -> str | None:
     """Return the first line that was not said where it should have been; None when all is as wanted."""
     place, anywhere = 0, False

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from sqlalchemy import Connection
 from tests.api.conftest import Api
-from tests.host.archives import OK, entry, packed, tar
+from tests.host.archives import OK, entry, needs_a_program_for, packed, tar
 
 from zoneweaver.api.artifacts import part_of
 from zoneweaver.domain.errors import Invalid, RangeNotSatisfiable, UnsupportedMediaType
@@ -247,6 +247,7 @@ async def test_a_file_that_is_not_what_was_promised_is_removed(
     api: Api, name: str, content: bytes, more: dict[str, Any], said: str
 ) -> None:
     """Another checksum, another type, an evil archive: refused by name, and the upload may begin anew."""
+    needs_a_program_for(name)
     client = await api.client(Scope.WRITE)
     made = await prepared(client, content, name, **more)
     answer = await client.post(made["upload_url"], content=content)

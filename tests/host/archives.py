@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 REG, DIR, SYM, LNK = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
 
@@ -160,6 +163,12 @@ EVIL: list[Evil] = [
     ("cut off in zstd", "tar.zst", lambda: zstd(tar(entry("r", os.urandom(300000))))[:100000], "not a whole tar.zst"),
     ("evil in zstd", "tar.zst", lambda: zstd(tar(entry("../outside"))), "../outside leads out"),
 ]  # fmt: skip
+
+
+def needs_a_program_for(name: str) -> None:
+    """Skip the test, with the reason, where the machine cannot unpack a file of this name."""
+    if name.endswith("tar.zst") and shutil.which("zstd") is None:
+        pytest.skip("zstd(1) is not on this machine (Debian: package zstd)")
 
 
 def zstd(content: bytes) -> bytes:

@@ -11,7 +11,21 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.host.archives import DIR, EVIL, LNK, OK, SYM, Evil, entry, packed, pax, snapshot, tar, zstd
+from tests.host.archives import (
+    DIR,
+    EVIL,
+    LNK,
+    OK,
+    SYM,
+    Evil,
+    entry,
+    needs_a_program_for,
+    packed,
+    pax,
+    snapshot,
+    tar,
+    zstd,
+)
 
 from zoneweaver.domain.artifacts import Packing
 from zoneweaver.domain.errors import Cancelled, Refused
@@ -45,6 +59,7 @@ def written(tmp_path: Path, content: bytes, packing: str = "tar") -> tuple[Path,
 def test_an_evil_archive_is_refused_by_name(evil: Evil, tmp_path: Path, place: Path) -> None:
     """What is wrong is named, and neither the folder nor anything around it has changed."""
     _, packing, content, said = evil
+    needs_a_program_for(packing)
     path, form = written(tmp_path, content(), packing)
     world = tmp_path / "world"
     before = snapshot(world)
@@ -62,6 +77,7 @@ def test_there_are_enough_evil_archives() -> None:
 @pytest.mark.parametrize("packing", ["tar", "tar.gz", "tar.zst"])
 def test_a_good_archive_is_unpacked_into_a_clean_tree(packing: str, tmp_path: Path, place: Path) -> None:
     """Names, content and whether a file is a program are kept; what was there before is gone."""
+    needs_a_program_for(packing)
     made = tar(
         entry("./", kind=DIR),
         entry("site/", kind=DIR, mode=0o777),

@@ -16,6 +16,7 @@ from zoneweaver.cli import terminal
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import lab_home
 from zoneweaver.cli.entry import TaskFailed, UsageError
+from zoneweaver.client import DEFAULT_URL
 from zoneweaver.settings import Settings
 
 app: Final = App(
@@ -236,9 +237,10 @@ def _program() -> str:
 def _hint(used: Settings, key_file: Path) -> None:
     """Say how the agent can be talked to."""
     url = f"https://127.0.0.1:{used.server.https_port}"
+    elsewhere = f" --url {url}" if url != DEFAULT_URL else ""
     terminal.put(
         f"\nReady: {url}\n"
         f"Key:   {key_file}\n"
         f'Try:   curl --cacert {used.cert_path} -H "X-API-Key: $(cat {key_file})" {url}/zones\n'
-        f"or:    {_program()} zones create web --ram 1G --disk 10G --nic web0@igb0 --start --wait\n"
+        f"or:    {_program()} zones create web --ram 1G --disk 10G --nic web0@igb0 --start --wait{elsewhere}\n"
     )

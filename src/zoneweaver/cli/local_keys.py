@@ -13,11 +13,10 @@ from sqlalchemy import Connection
 from zoneweaver import settings as settings_of
 from zoneweaver.cli.connection import home
 from zoneweaver.domain.keys import ApiKey, Scope
-from zoneweaver.services.audit import entry
-from zoneweaver.services.callers import Caller
 from zoneweaver.services.keys import shown
 from zoneweaver.settings import DEFAULT_FILE, Settings
 from zoneweaver.store import audit, keys
+from zoneweaver.store.audit import AuditEntry
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
 
@@ -35,9 +34,7 @@ def create(used: Settings, *, name: str, description: str, scope: str) -> dict[s
 
     def write(c: Connection) -> tuple[ApiKey, str]:
         made = keys.create(c, name=name, description=description, scope=Scope.of(scope))
-        audit.add(
-            c, entry(_caller("create"), "key.create", 200, target=made[0].id, name=name, scope=scope, user=_user())
-        )
+        audit.add(c, _row("create", made[0], scope=scope))
         return made
 
     key, plain = _in(used, write)
@@ -54,7 +51,7 @@ def revoke(used: Settings, key_id: str) -> dict[str, Any]:
 
     def write(c: Connection) -> ApiKey:
         key = keys.revoke(c, key_id)
-        audit.add(c, entry(_caller("revoke"), "key.revoke", 200, target=key_id, name=key.name, user=_user()))
+        audit.add(c, _row("revoke", key))
         return key
 
     return shown(_in(used, write))
@@ -66,9 +63,16 @@ def works(used: Settings, plain: str) -> bool:
     return key is not None and key.revoked_at is None and key.scope is Scope.ADMIN
 
 
-def _caller(verb: str) -> Caller:
-    """Return who the trail says it was: nobody with a key, somebody on this host."""
-    return Caller(name="", method="LOCAL", path=f"zoneweaver keys {verb}")
+def _row(verb: str, key: ApiKey, **details: str) -> AuditEntry:
+    """Return what the trail says: nobody with a key, but somebody on this host."""
+    return AuditEntry(
+        action=f"key.{verb}",
+        method="LOCAL",
+        path=f"zoneweaver keys {verb}",
+        status=200,
+        target=key.id,
+        details={"name": key.name, "user": _user(), **details},
+    )
 
 
 def _user() -> str:

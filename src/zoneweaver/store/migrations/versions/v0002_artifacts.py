@@ -1,4 +1,4 @@
-"""What provisioning remembers: artifacts, profiles."""
+"""Artifacts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COUNTED = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables of provisioning."""
+    """Make their table."""
     op.create_table(
         "artifacts",
         sa.Column("seq", _COUNTED, autoincrement=True, nullable=False),
@@ -34,17 +34,3 @@ def upgrade() -> None:
     )
     op.create_index("uq_artifacts_id", "artifacts", ["id"], unique=True)
     op.create_index("uq_artifacts_upload_id", "artifacts", ["upload_id"], unique=True)
-    op.create_table(
-        "profiles",
-        sa.Column("seq", _COUNTED, autoincrement=True, nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("defaults", sa.Text(), nullable=False),
-        sa.Column("created_by", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Text(), nullable=False),
-        sa.Column("updated_at", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("seq", name="pk_profiles"),
-    )
-    op.create_index("uq_profiles_id", "profiles", ["id"], unique=True)
-    op.create_index("uq_profiles_name", "profiles", ["name"], unique=True)
