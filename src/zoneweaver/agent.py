@@ -33,6 +33,8 @@ from zoneweaver.services.artifacts import Limits as ArtifactLimits
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
+from zoneweaver.services.profiles import Profiles
+from zoneweaver.services.provisioning import Provisioning
 from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.recipes import Recipes
 from zoneweaver.services.system import System
@@ -42,6 +44,7 @@ from zoneweaver.services.zones import Defaults, Zones
 from zoneweaver.settings import Settings
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
+from zoneweaver.store.ssh_key import SshKey
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.engine import Engine
 from zoneweaver.tasks.events import Events
@@ -219,6 +222,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         dataset=settings.zones.default_dataset,
         grace=settings.zones.start_grace_seconds,
     )
+    provision_key = SshKey(settings.provision_key_path)
     services = Services(
         settings=settings,
         database=database,
@@ -226,8 +230,10 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         tickets=Tickets(),
         trail=Trail(database=database),
         queueing=Queueing(database=database),
-        zones=Zones(database=database, host=host, files=files, defaults=defaults),
+        zones=Zones(database=database, host=host, files=files, defaults=defaults, provision_key=provision_key),
         recipes=Recipes(database=database, host=host, files=files),
+        profiles=Profiles(database=database),
+        provisioning=Provisioning(key=provision_key),
         artifacts=Artifacts(database=database, folder=settings.staging_path, limits=artifact_limits(settings)),
         tasks=Tasks(
             database=database,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tarfile
 from datetime import datetime
 from typing import Any
 
@@ -424,9 +426,33 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 
+def archive() -> bytes:
+    """An artifact as the document means it: a tar.gz with a playbook."""
+    content = b"- hosts: all\n"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("ansible/playbook.yml")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def uploaded(agent: Agent, content: bytes) -> str:
+    """Upload an artifact and return its id."""
+    prepared = agent.ask("POST", "/artifacts/upload/prepare", {"filename": "site.tar.gz", "size": len(content)}).json()
+    said = agent.headers({"Content-Type": "application/octet-stream"})
+    answer = agent.client.request("POST", prepared["upload_url"], headers=said, content=content)
+    assert answer.status_code == 200, answer.text
+    return str(prepared["artifact_id"])
+
+
 def provisioning(agent: Agent) -> None:
     """The configuration is kept and shown without its password."""
+    recipe = agent.get("/provisioning/recipes/debian-netplan")["recipe"]["id"]
+    configuration = {**CONFIGURATION, "recipe_id": recipe, "artifact_id": uploaded(agent, archive())}
     answer = agent.ask("PUT", "/zones/web-server-01", {"provisioning": CONFIGURATION})
+    refused(answer, 400, "provisioning.recipe_id: Recipe 'uuid-of-debian-netplan-recipe' not found")
+    answer = agent.ask("PUT", "/zones/web-server-01", {"provisioning": configuration})
     assert answer.status_code == 200, answer.text
     assert answer.json() == {
         "success": True,
@@ -438,7 +464,7 @@ def provisioning(agent: Agent) -> None:
     }
     kept = agent.zone("web-server-01")["zone_info"]["provisioning"]
     password = kept["credentials"].pop("password")
-    shown = {**CONFIGURATION, "credentials": {k: v for k, v in CONFIGURATION["credentials"].items() if k != "password"}}
+    shown = {**configuration, "credentials": {k: v for k, v in CONFIGURATION["credentials"].items() if k != "password"}}
     assert kept == shown
     assert set(password) == {"*"}
     for path in ("/zones", "/zones/web-server-01", "/tasks?limit=1000", "/audit"):

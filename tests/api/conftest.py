@@ -25,6 +25,8 @@ from zoneweaver.services.audit import Trail
 from zoneweaver.services.callers import SYSTEM
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
+from zoneweaver.services.profiles import Profiles
+from zoneweaver.services.provisioning import Provisioning
 from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.recipes import Recipes
 from zoneweaver.services.system import System
@@ -34,6 +36,7 @@ from zoneweaver.settings import Settings
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
+from zoneweaver.store.ssh_key import SshKey
 from zoneweaver.store.zones import ZoneRecord
 from zoneweaver.tasks.events import Events
 from zoneweaver.testing.hosts import ScriptedHost
@@ -107,6 +110,8 @@ def composed(used: Settings, database: Database) -> Api:
         queueing=Queueing(database=database),
         zones=stub,
         recipes=Recipes(database=database, host=ScriptedHost(used.home), files=ConfigFiles(ScriptedHost(used.home))),
+        profiles=Profiles(database=database),
+        provisioning=Provisioning(key=SshKey(used.provision_key_path)),
         artifacts=Artifacts(database=database, folder=used.staging_path, limits=artifact_limits(used)),
         tasks=Tasks(database=database, events=events),
         system=System(database=database, keys=keys, host=ScriptedHost(used.home)),

@@ -23,6 +23,8 @@ TAGS: Final = {
     "zones": "Virtual machines: make, change, remove, look at.",
     "power": "Start, stop, restart, halt, reset.",
     "artifacts": "Files that people give to the agent: archives to provision guests with, CD-ROMs, disk images.",
+    "recipes": "How guests are set up over their serial console, step by step.",
+    "provisioning": "From a bare zone to a configured server.",
     "tasks": "Everything that takes longer than an answer is a task: durable, visible, and undone when it fails.",
     "streams": "What happens, as it happens.",
     "keys": "Who may ask, and for what.",

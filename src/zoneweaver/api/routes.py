@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from zoneweaver.api import artifacts, audit, events, keys, recipes, system, tasks, zones
+from zoneweaver.api import artifacts, audit, events, keys, profiles, provisioning, recipes, system, tasks, zones
 from zoneweaver.api.route import Route
 
 TABLE: Final[tuple[Route, ...]] = (
@@ -13,6 +13,8 @@ TABLE: Final[tuple[Route, ...]] = (
     *zones.ROUTES,
     *artifacts.ROUTES,
     *recipes.ROUTES,
+    *profiles.ROUTES,
+    *provisioning.ROUTES,
     *tasks.ROUTES,
     *events.ROUTES,
     *audit.ROUTES,

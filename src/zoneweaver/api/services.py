@@ -10,6 +10,8 @@ from zoneweaver.services.artifacts import Artifacts
 from zoneweaver.services.audit import Trail
 from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
+from zoneweaver.services.profiles import Profiles
+from zoneweaver.services.provisioning import Provisioning
 from zoneweaver.services.queueing import Queueing
 from zoneweaver.services.recipes import Recipes
 from zoneweaver.services.system import System
@@ -32,6 +34,8 @@ class Services:
     zones: Zones
     artifacts: Artifacts
     recipes: Recipes
+    profiles: Profiles
+    provisioning: Provisioning
     tasks: Tasks
     system: System
     metrics: Metrics

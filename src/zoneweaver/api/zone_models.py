@@ -128,7 +128,9 @@ class CloudInit(Body):
     resolvers: Line = NOT_GIVEN
     """Name servers, separated by commas."""
     sshkey: Line = NOT_GIVEN
-    """Public key (or a file with keys) for the guest's first user."""
+    """Public key (or a file with one) for the guest's first user. Default at creation: the agent's own."""
+    provision_key: bool = NOT_GIVEN
+    """At creation: take the agent's own key for `sshkey` when that is left out (true)."""
 
 
 class Attributes(Body):

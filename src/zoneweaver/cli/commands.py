@@ -24,6 +24,7 @@ for _name, _help in {
     "zones": "Create, change, start, stop and delete zones.",
     "tasks": "See what was asked, how far it is, and stop or repeat it.",
     "recipes": "Set up guests over their console, step by step.",
+    "profiles": "Keep what many zones are provisioned with.",
     "keys": "Make and take back API keys.",
     "audit": "See who changed what.",
     "lab": "An emulated OmniOS host on this machine, to try everything on.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import enum
 import ipaddress
 import re
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from zoneweaver.domain.errors import Invalid
-from zoneweaver.domain.secret import MASK, Secret, reveal
+from zoneweaver.domain.secret import MASK, Secret, reveal, says_secret
 
 DATASET: Final = "provisioning_dataset"
 """The `source` that means the root of what the artifact was unpacked into."""
@@ -53,34 +54,33 @@ _PROVISIONERS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
 
 _USER: Final = re.compile(r"[A-Za-z_0-9][A-Za-z0-9_.@-]{0,63}", re.ASCII)
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
-_SECRET: Final = ("password", "passwd", "passphrase", "secret", "token", "private_key", "api_key")
 
 
-def checked(body: Mapping[str, Any], *, field: str = "provisioning") -> None:
-    """Check a configuration in itself. Raises Invalid naming the field."""
-    _known(body, _KEYS, field)
+def checked(body: Mapping[str, Any], *, at: str = "provisioning.") -> None:
+    """Check a configuration in itself. Raises Invalid naming the field, which begins with `at`."""
+    _known(body, _KEYS, at)
     if "mode" in body and body["mode"] not in set(Mode):
-        raise Invalid(f"{field}.mode must be one of {', '.join(Mode)}", field=f"{field}.mode")
+        raise Invalid(f"{at}mode must be one of {', '.join(Mode)}", field=f"{at}mode")
     for name in ("recipe_id", "artifact_id", "profile_id"):
         if name in body:
-            _text(body[name], f"{field}.{name}")
+            _text(body[name], f"{at}{name}")
     if "credentials" in body:
-        _credentials(body["credentials"], f"{field}.credentials")
+        _credentials(body["credentials"], f"{at}credentials")
     if "ip" in body:
-        _address(body["ip"], f"{field}.ip")
+        _address(body["ip"], f"{at}ip")
     if "ssh_port" in body and (type(body["ssh_port"]) is not int or not 1 <= body["ssh_port"] <= 65535):
-        raise Invalid(f"{field}.ssh_port must be 1 to 65535", field=f"{field}.ssh_port")
-    for number, item in enumerate(_list(body, "sync_folders", field)):
-        _folder(item, f"{field}.sync_folders[{number}]")
-    for number, item in enumerate(_list(body, "provisioners", field)):
-        _provisioner(item, f"{field}.provisioners[{number}]")
-    for name in _map(body.get("variables", {}), f"{field}.variables"):
+        raise Invalid(f"{at}ssh_port must be 1 to 65535", field=f"{at}ssh_port")
+    for number, item in enumerate(_list(body, "sync_folders", at)):
+        _folder(item, f"{at}sync_folders[{number}]")
+    for number, item in enumerate(_list(body, "provisioners", at)):
+        _provisioner(item, f"{at}provisioners[{number}]")
+    for name in _map(body.get("variables", {}), f"{at}variables"):
         if not _VARIABLE.fullmatch(name):
-            raise Invalid(f"{field}.variables: {name[:80]!r} is not a name", field=f"{field}.variables")
-    network = _map(body.get("network", {}), f"{field}.network")
-    _known(network, frozenset({"attach"}), f"{field}.network")
+            raise Invalid(f"{at}variables: {name[:80]!r} is not a name", field=f"{at}variables")
+    network = _map(body.get("network", {}), f"{at}network")
+    _known(network, frozenset({"attach"}), f"{at}network.")
     if not isinstance(network.get("attach", False), bool):
-        raise Invalid(f"{field}.network.attach must be true or false", field=f"{field}.network.attach")
+        raise Invalid(f"{at}network.attach must be true or false", field=f"{at}network.attach")
 
 
 def merged(profile: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def merged(profile: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 def sealed(value: Any, *, secret: bool = False) -> Any:
     """Return the same with everything that a name calls secret as `Secret`, also what lies below that name."""
     if isinstance(value, Mapping):
-        return {name: sealed(item, secret=secret or _is_secret(str(name))) for name, item in value.items()}
+        return {name: sealed(item, secret=secret or says_secret(str(name))) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [sealed(item, secret=secret) for item in value]
     if secret and isinstance(value, str | int | float) and not isinstance(value, bool):
@@ -123,14 +123,12 @@ def unmasked(value: Any, before: Any, *, field: str = "provisioning") -> Any:
     return value
 
 
-def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in _SECRET)
-
-
-def _known(body: Mapping[str, Any], names: frozenset[str], field: str) -> None:
+def _known(body: Mapping[str, Any], names: frozenset[str], at: str) -> None:
     for name in body:
         if name not in names:
-            raise Invalid(f"Unknown field: {field}.{str(name)[:80]}", field=f"{field}.{str(name)[:80]}")
+            near = difflib.get_close_matches(str(name), sorted(names), n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise Invalid(f"Unknown field: {at}{str(name)[:80]}{hint}", field=f"{at}{str(name)[:80]}")
 
 
 def _map(value: Any, field: str) -> Mapping[str, Any]:
@@ -139,10 +137,10 @@ def _map(value: Any, field: str) -> Mapping[str, Any]:
     return value
 
 
-def _list(body: Mapping[str, Any], name: str, field: str) -> list[Any]:
+def _list(body: Mapping[str, Any], name: str, at: str) -> list[Any]:
     value = body.get(name, [])
     if not isinstance(value, list | tuple) or len(value) > 64:
-        raise Invalid(f"{field}.{name} must be a list of at most 64", field=f"{field}.{name}")
+        raise Invalid(f"{at}{name} must be a list of at most 64", field=f"{at}{name}")
     return list(value)
 
 
@@ -155,7 +153,7 @@ def _text(value: Any, field: str) -> str:
 
 
 def _texts(body: Mapping[str, Any], name: str, field: str) -> list[str]:
-    return [_text(item, f"{field}.{name}[{number}]") for number, item in enumerate(_list(body, name, field))]
+    return [_text(item, f"{field}.{name}[{number}]") for number, item in enumerate(_list(body, name, f"{field}."))]
 
 
 def _address(value: Any, field: str) -> None:
@@ -178,7 +176,7 @@ def _user(value: Any, field: str) -> None:
 
 def _credentials(value: Any, field: str) -> None:
     body = _map(value, field)
-    _known(body, _CREDENTIALS, field)
+    _known(body, _CREDENTIALS, f"{field}.")
     if "username" in body:
         _user(body["username"], f"{field}.username")
     for name in ("password", "ssh_key_path"):
@@ -190,7 +188,7 @@ def _credentials(value: Any, field: str) -> None:
 
 def _folder(value: Any, field: str) -> None:
     body = _map(value, field)
-    _known(body, _FOLDER, field)
+    _known(body, _FOLDER, f"{field}.")
     source = _text(body.get("source"), f"{field}.source")
     if source != DATASET and (source.startswith("/") or ".." in source.split("/")):
         raise Invalid(f"{field}.source must be {DATASET} or a path below it", field=f"{field}.source")
@@ -209,7 +207,7 @@ def _provisioner(value: Any, field: str) -> None:
     if not isinstance(kind, str) or kind not in _PROVISIONERS:
         raise Invalid(f"{field}.type must be one of {', '.join(_PROVISIONERS)}", field=f"{field}.type")
     needed, known = _PROVISIONERS[kind]
-    _known(body, known | {"type"}, field)
+    _known(body, known | {"type"}, f"{field}.")
     if not body.get(needed):
         raise Invalid(f"{field}.{needed} is missing: {kind} needs it", field=f"{field}.{needed}")
     for name in ("scripts", "collections"):

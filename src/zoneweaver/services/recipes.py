@@ -24,7 +24,7 @@ from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.operations import guest_values
 from zoneweaver.services.callers import Caller
 from zoneweaver.services.queueing import Proposal
-from zoneweaver.store import recipes, zones
+from zoneweaver.store import profiles, recipes, zones
 from zoneweaver.store.database import Database
 from zoneweaver.store.zones import ZoneRecord
 from zoneweaver.tasks.context import Hosting
@@ -52,7 +52,7 @@ class Recipes:
 
     async def get(self, key: str) -> dict[str, Any]:
         """Return one recipe. Raises NotFound."""
-        kept = await self.database.read(lambda c: _find(c, key))
+        kept = await self.database.read(lambda c: find(c, key))
         return {"success": True, "recipe": kept.as_json()}
 
     def watch(self, zone: str) -> AsyncGenerator[str, None]:
@@ -80,7 +80,7 @@ class Recipes:
         """
 
         def write(c: Connection) -> KeptRecipe:
-            before = _find(c, key)
+            before = find(c, key)
             given = dict(body)
             if isinstance(given.get("variables"), Mapping):
                 given["variables"] = _unmasked(given["variables"], before.recipe.variables)
@@ -91,7 +91,7 @@ class Recipes:
                     raise Conflict(f"{before.recipe.name} is the agent's own and keeps its name", code="built_in")
                 _free(c, recipe.name, before.id)
             recipes.put(c, before.id, recipe, created_by=caller.name)
-            return self._only_default(c, _find(c, before.id), caller)
+            return self._only_default(c, find(c, before.id), caller)
 
         return {"success": True, "recipe": (await self.database.run(write)).as_json()}
 
@@ -102,17 +102,24 @@ class Recipes:
         """
 
         def write(c: Connection) -> KeptRecipe:
-            kept = _find(c, key)
+            kept = find(c, key)
             if kept.built_in:
                 if not recipes.remove(c, kept.id):
                     raise Conflict(f"{kept.recipe.name} is the agent's own and cannot be deleted", code="built_in")
                 return kept
-            users = [record.name for record in zones.every(c) if _names(record, kept)]
+            users = [record.name for record in zones.every(c) if _names(record.provisioning, kept)]
             if users:
                 raise Conflict(
                     f"Recipe {kept.recipe.name} is named by the configuration of zone {users[0]}",
                     code="recipe_in_use",
                     details={"zones": users},
+                )
+            bases = [other.profile.name for other in profiles.every(c) if _names(other.profile.defaults, kept)]
+            if bases:
+                raise Conflict(
+                    f"Recipe {kept.recipe.name} is named by profile {bases[0]}",
+                    code="recipe_in_use",
+                    details={"profiles": bases},
                 )
             recipes.remove(c, kept.id)
             return kept
@@ -185,7 +192,7 @@ class Recipes:
 
     async def _zone_and_recipe(self, key: str, zone_name: str) -> tuple[KeptRecipe, ZoneRecord | None]:
         zone = ZoneName.parse(zone_name)
-        kept, record = await self.database.read(lambda c: (_find(c, key), zones.get(c, zone)))
+        kept, record = await self.database.read(lambda c: (find(c, key), zones.get(c, zone)))
         if record is None and zone not in self.files.index():
             raise NotFound("Zone not found", code="zone_not_found", details={"zone": zone_name})
         return kept, record
@@ -226,7 +233,8 @@ def _over(shipped: KeptRecipe, edited: KeptRecipe) -> KeptRecipe:
     return replace(edited, built_in=True, edited=True, created_by=shipped.created_by)
 
 
-def _find(c: Connection, key: str) -> KeptRecipe:
+def find(c: Connection, key: str) -> KeptRecipe:
+    """Return the recipe with this id or name. Raises NotFound."""
     found = next((kept for kept in _every(c) if key in {kept.id, kept.recipe.name}), None)
     if found is None:
         raise NotFound(f"Recipe '{key[:80]}' not found", code="recipe_not_found")
@@ -238,8 +246,8 @@ def _free(c: Connection, name: str, own: str | None) -> None:
         raise Conflict(f"Recipe with name '{name}' already exists", code="recipe_exists")
 
 
-def _names(record: ZoneRecord, kept: KeptRecipe) -> bool:
-    return (record.provisioning or {}).get("recipe_id") in {kept.id, kept.recipe.name}
+def _names(configuration: Mapping[str, Any] | None, kept: KeptRecipe) -> bool:
+    return (configuration or {}).get("recipe_id") in {kept.id, kept.recipe.name}
 
 
 def _unmasked(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:

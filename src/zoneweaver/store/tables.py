@@ -28,7 +28,7 @@ from sqlalchemy.types import TypeDecorator
 
 from zoneweaver.domain.tasks import stamp
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The revision of the schema that this program works with."""
 
 
@@ -280,6 +280,14 @@ profiles = Table(
     Column("updated_at", Moment, nullable=False),
     Index("uq_profiles_id", "id", unique=True),
     Index("uq_profiles_name", "name", unique=True),
+)
+
+provisionings = Table(
+    "provisionings",
+    metadata,
+    Column("zone_name", Words, primary_key=True),
+    Column("task_id", Words, nullable=False),  # the last pipeline's summary
+    Column("provisioned_at", Moment),  # when a pipeline was through last
 )
 
 recipes = Table(
