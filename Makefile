@@ -39,8 +39,9 @@ test: check ## everything: check, then the slow tests, with PostgreSQL
 bench: env ## measure
 	$(BIN)/python -m bench
 
-soak: env ## a thousand deaths and ten thousand zones (an hour), then the random walks of all tests, for hours
+soak: env ## a thousand deaths, ten thousand zones, recipes on a thousand bad lines (two hours), then the random walks of all tests, for hours
 	SOAK_KILLS=1000 SOAK_CYCLES=10000 $(PYTEST) -n $(WORKERS) tests/lab/test_soak.py
+	GUEST_RUNS=1000 $(PYTEST) -n $(WORKERS) -m slow tests/guest/test_lossy_lines.py
 	tools/postgres install
 	$(PYTEST) -n $(WORKERS) --hypothesis-profile=soak
 

@@ -71,7 +71,7 @@ def show(recipe: str, /, *, agent: Connection = DEFAULTS) -> None:
     shown = dict(answer.body.get("recipe") or {})
     steps = shown.pop("steps", [])
     terminal.record(shown)
-    for number, step in enumerate(steps):
+    for number, step in enumerate(steps, 1):
         _step(number, step)
 
 
@@ -144,7 +144,7 @@ def try_(
     dry_run: bool = False,
     boot_timeout: float | None = None,
     wait: Annotated[bool, Parameter(name=["--wait", "-w"])] = False,
-    output: bool = False,
+    watch: bool = False,
     agent: Connection = DEFAULTS,
 ) -> None:
     """Try a recipe on a running zone, or see what it would do there.
@@ -165,8 +165,8 @@ def try_(
         How many seconds the guest may take to boot (300).
     wait
         Wait until it is done.
-    output
-        With --wait: show what is said on the console meanwhile.
+    watch
+        Wait, and show what is said on the console meanwhile, passwords as asterisks.
     """
     body: dict[str, Any] = {"zone_name": zone, "variables": _variables(set_, variables)}
     if boot_timeout is not None:
@@ -176,11 +176,11 @@ def try_(
     with agent.open() as client:
         answer = client.send("POST", f"{_path(recipe)}/test", body)
         if not dry_run:
-            queued(agent, client, answer, wait=wait, output=output)
+            queued(agent, client, answer, wait=wait or watch, output=watch)
             return
     if agent.show(answer):
         return
-    for number, step in enumerate(answer.body.get("resolved_steps") or []):
+    for number, step in enumerate(answer.body.get("resolved_steps") or [], 1):
         _step(number, step)
     unresolved = answer.body.get("unresolved_variables") or []
     if unresolved:

@@ -144,9 +144,7 @@ _OMNIOS_DLADM: Final = {
         },
         {
             "type": "command",
-            "value": (
-                "for a in $(ipadm show-addr -p -o ADDROBJ | grep '^{{link}}/'); do ipadm delete-addr $a; done"
-            ),
+            "value": ("for a in $(ipadm show-addr -p -o ADDROBJ | grep '^{{link}}/'); do ipadm delete-addr $a; done"),
             "as_root": True,
         },
         {
