@@ -29,6 +29,8 @@ class SshGuest:
     port: int = 0
     logins: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the first command was asked for."""
     connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
 
     def cut(self) -> None:
@@ -61,6 +63,7 @@ class SshGuest:
 
     async def _process(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         self.commands.append(process.command or "")
+        self.began.set()
         if self.greeting:
             process.stdout.write(self.greeting.encode())
         child = await asyncio.create_subprocess_shell(

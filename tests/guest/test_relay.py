@@ -55,6 +55,11 @@ def to(guest: SshGuest) -> Target:
     return Target(host="127.0.0.1", port=guest.port)
 
 
+def place_of(opened: Door) -> Path:
+    """The folder of the socket that a door has."""
+    return Path(opened.words.rpartition(" ")[2]).parent
+
+
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
     found = {}
     for path in sorted(folder.rglob("*")):
@@ -87,9 +92,9 @@ async def test_a_folder_is_brought_into_the_guest(guest: SshGuest, host: Host, s
     assert tree(dest) == wanted
     assert (first.files, first.deleted, opened.exit_status) == (3, 1, 0)
     assert (second.files, second.size) == (0, 0)
-    assert seen[-1] == 100
+    assert max(seen) == 100
     assert "STARTcloud" not in opened.words
-    assert not os.path.exists(opened.words.rpartition(" ")[2]), "the socket is gone"
+    assert not place_of(opened).exists()
 
 
 async def test_a_guest_without_rsync(guest: SshGuest, host: Host, source: Path, tmp_path: Path) -> None:
@@ -108,8 +113,7 @@ async def test_a_guest_that_goes_away(guest: SshGuest, host: Host, source: Path,
         async with ssh.connect(to(guest), ME) as made, door(made) as opened, anyio.create_task_group() as group:
 
             async def cut() -> None:
-                while len(guest.commands) < 1:
-                    await anyio.sleep(0.01)
+                await guest.began.wait()
                 guest.cut()
 
             group.start_soon(cut)
@@ -128,7 +132,7 @@ async def test_a_transfer_that_is_cancelled(guest: SshGuest, host: Host, source:
                 async with door(made) as opened:
                     await host.run(rsync.push(str(source), str(tmp_path / "to"), remote=opened.words))
             assert scope.cancelled_caught
-    assert not Path(opened.words.rpartition(" ")[2]).parent.exists()
+    assert not place_of(opened).exists()
 
 
 async def test_the_password_of_sudo_comes_before_the_bytes(

@@ -109,15 +109,15 @@ class Context:
             raise Refused("This task names no zone")
         return self.zone_name
 
-    async def run(self, command: Command) -> Completed:
-        """Run a command that may change the host; its line and output go to the task's output.
+    async def run(self, command: Command, *, heard: Callable[[str, str], None] | None = None) -> Completed:
+        """Run a command that may change the host; its line and output go to the task's output, or to `heard`.
 
         Raises CommandFailed, CommandTimeout, CommandMissing; Refused in a plan, when the command changes something.
         """
         if self.dry and command.changes:
             raise Refused(f"{command.argv[0]} changes the host, which a plan does not")
         self.journal.line("command", spoken(command))
-        return await self.host.run(command, heard=self.journal.line, guard=self.guard())
+        return await self.host.run(command, heard=heard or self.journal.line, guard=self.guard())
 
     async def ask(self, query: Query[T]) -> T:
         """Ask the host; the answer does not go to the task's output. Raises as `run` does, and Unparseable."""
