@@ -131,10 +131,13 @@ async def test_it_is_done_again_after_a_death(lab: Lab) -> None:
     operation = OPERATIONS[Kind.RECIPE_TEST]
     (step,) = operation.steps(ctx, await operation.survey(ctx))
 
+    async def play() -> None:
+        await step.do(ctx, {})
+
     async def die_midway() -> None:
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as group:
-                group.start_soon(step.do, ctx, {})
+                group.start_soon(play)
                 await until(read, lambda text: "60-zoneweaver" in text, what="the recipe writes its file")
                 scope.cancel()
 
