@@ -26,6 +26,8 @@ class SshGuest:
     """What the shell's start files say."""
     shell: str | None = None
     """What runs instead of every command."""
+    env: dict[str, str] = field(default_factory=dict)
+    """What the sessions' environment has besides this process's own."""
     port: int = 0
     logins: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -72,6 +74,7 @@ class SshGuest:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            env={**os.environ, **self.env},
         )
         assert child.stdin is not None
         assert child.stdout is not None

@@ -13,7 +13,7 @@ from typing import Final
 
 from zoneweaver.domain.errors import Failed
 from zoneweaver.domain.secret import Secret, reveal
-from zoneweaver.guest.ssh import Connection
+from zoneweaver.guest.ssh import NO_ENDING, Connection, Ending
 
 PROBE_SECONDS: Final = 60.0
 
@@ -56,6 +56,12 @@ class Privilege:
         if user is None or user == self.username:
             return line, said
         return [*self.becoming(user), *([shlex.join(line)] if self._by_su(user) else line)], self.typed + said
+
+    def ending(self, user: str | None) -> Ending:
+        """Return who ends a command that runs as a user (None: as oneself)."""
+        if user is None or user == self.username or self.root:
+            return NO_ENDING
+        return Ending(words=self.words, typed=self.typed)
 
     def becoming(self, user: str = "root") -> tuple[str, ...]:
         """Return the words before a command that make it run as a user. Raises NoPrivilege."""

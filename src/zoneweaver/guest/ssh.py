@@ -71,6 +71,18 @@ class Ran:
     signal: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """Who ends a command: the words that make one whoever may (`sudo -n`), and what these want to be told first."""
+
+    words: tuple[str, ...] = ()
+    typed: bytes = field(default=b"", repr=False)
+
+
+NO_ENDING: Final = Ending()
+"""The account itself, whose command it is."""
+
+
 class Unreachable(Failed):
     """A guest does not let us in; `details["reason"]` is the last reason, `final` whether waiting cannot help."""
 
@@ -202,13 +214,12 @@ class Connection:
         heard: Heard | None = None,
         stdin: bytes | None = None,
         seconds: float | None = None,
-        privileged: Sequence[str] = (),
+        ending: Ending = NO_ENDING,
     ) -> Ran:
         """Run a command to its end and return what it answered, whatever its status.
 
-        Cancelled, or at its deadline (RemoteTimeout), the command and all it started are ended in the guest; with the
-        words of `privileged` (`sudo -n`) before the command that does it. Raises Unreachable when the connection
-        breaks.
+        Cancelled, or at its deadline (RemoteTimeout), the command and all it started are ended in the guest, by
+        whoever `ending` makes us. Raises Unreachable when the connection breaks.
         """
         line = f"echo {_MARK}$$ && exec {shlex.join(words)}"
         try:
@@ -221,13 +232,13 @@ class Connection:
                 group, before = await _group(process)
                 tails = await _converse(process, stdin, heard)
         except TimeoutError as error:
-            await self._end(process, group, privileged)
+            await self._end(process, group, ending)
             raise RemoteTimeout(
                 f"{words[0]} in the guest was not finished after {seconds:g} s and was ended",
                 details={"command": list(words), "seconds": seconds},
             ) from error
         except anyio.get_cancelled_exc_class():
-            await self._end(process, group, privileged)
+            await self._end(process, group, ending)
             raise
         except (OSError, asyncssh.Error, ExceptionGroup) as error:
             raise Unreachable(self.target, f"the connection broke: {_said(error)}") from error
@@ -242,12 +253,10 @@ class Connection:
             signal=signal,
         )
 
-    async def put(self, path: str, content: bytes, *, mode: int = 0o600, privileged: Sequence[str] = ()) -> None:
+    async def put(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
         """Write a file in the guest, whole or not at all; its content is on no command line. Raises Failed."""
         script = 'umask 077 && cat >"$1.new" && chmod "$2" "$1.new" && mv -f "$1.new" "$1"'
-        ran = await self.run(
-            [*privileged, "/bin/sh", "-c", script, "sh", path, f"{mode:o}"], stdin=content, seconds=120
-        )
+        ran = await self.run(["/bin/sh", "-c", script, "sh", path, f"{mode:o}"], stdin=content, seconds=120)
         if ran.exit_status:
             raise Failed(
                 f"{path} cannot be written in the guest: {ran.stderr.strip()[:300] or f'exit {ran.exit_status}'}",
@@ -267,12 +276,13 @@ class Connection:
         finally:
             process.close()
 
-    async def _end(self, process: asyncssh.SSHClientProcess[bytes], group: str, privileged: Sequence[str]) -> None:
+    async def _end(self, process: asyncssh.SSHClientProcess[bytes], group: str, ending: Ending) -> None:
         """End a process in the guest with all that came of it; never raises."""
         with anyio.CancelScope(shield=True), anyio.move_on_after(15), contextlib.suppress(OSError, asyncssh.Error):
             if group.isdigit() and int(group) > 1:
-                line = shlex.join([*privileged, "/bin/sh", "-s", group])
-                await self._made.run(line, input=remote_end.SCRIPT, check=False, encoding="utf-8")
+                line = shlex.join([*ending.words, "/bin/sh", "-s", group])
+                said = ending.typed + remote_end.SCRIPT.encode()
+                await self._made.run(line, input=said, check=False, encoding=None)
         process.close()
 
 
