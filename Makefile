@@ -32,8 +32,9 @@ format: env ## put the source into form
 check: lint ## lint and the quick tests
 	$(PYTEST) -n $(WORKERS) -m "not slow"
 
-test: check ## everything: check, then the slow tests, with PostgreSQL
+test: check ## everything: check, then the slow tests, with PostgreSQL and sshd
 	tools/postgres install
+	tools/sshd install
 	$(PYTEST) -n $(WORKERS) -m slow
 
 bench: env ## measure
@@ -43,6 +44,7 @@ soak: env ## a thousand deaths, ten thousand zones, recipes on a thousand bad li
 	SOAK_KILLS=1000 SOAK_CYCLES=10000 $(PYTEST) -n $(WORKERS) tests/lab/test_soak.py
 	GUEST_RUNS=1000 $(PYTEST) -n $(WORKERS) -m slow tests/guest/test_lossy_lines.py
 	tools/postgres install
+	tools/sshd install
 	$(PYTEST) -n $(WORKERS) --hypothesis-profile=soak
 
 docs: env ## check the documents: every link leads somewhere, every decision is in the index
