@@ -161,3 +161,15 @@ async def test_who_an_account_is(guest: SshGuest) -> None:
     assert privilege.root is (os.geteuid() == 0)
     assert ran.stdout == f"x|{env['WILD']}||rest\n"
     assert not [command for command in guest.commands if "HOME `id`" in command]
+
+
+async def test_a_program_that_takes_the_options_of_ssh(guest: SshGuest, tmp_path: Path) -> None:
+    """Options are passed over, the command is run in the guest with its input, and ends as it ends there."""
+    options = ("-C", "-o", "ControlMaster=auto", "-oPort=22", "-tt", "-l", "me")
+    async with ssh.connect(to(guest), ME) as made, door(made) as opened:
+        done = await anyio.run_process(
+            [opened.program, *options, "guest", "/bin/sh -c 'cat; echo no >&2; exit 9'"], input=b"typed", check=False
+        )
+        idle = await anyio.run_process([opened.program, "-o", "ControlPersist"], check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (9, b"typed", b"no\n")
+    assert (idle.returncode, idle.stderr.startswith(b"Usage:")) == (255, True)

@@ -58,10 +58,9 @@ def playbook(
     )
 
 
-def install(collection: str, *, folder: str | None = None) -> tuple[str, ...]:
+def install(collection: str) -> tuple[str, ...]:
     """Return the words that install a collection: `NAMESPACE.NAME`, with `:VERSION`, or the path of an archive."""
-    where = () if folder is None else ("--collections-path", folder)
-    return (*_with({}), "ansible-galaxy", "collection", "install", *where, "--", collection)
+    return (*_with({}), "ansible-galaxy", "collection", "install", "--", collection)
 
 
 def recaps(text: str) -> dict[str, Recap]:

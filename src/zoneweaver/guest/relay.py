@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shlex
 import shutil
 import struct
 import sys
@@ -38,6 +39,8 @@ class Door:
 
     words: str
     """What stands for ssh(1), as rsync's -e reads it."""
+    program: str
+    """A program that stands for ssh(1) and takes its options, as Ansible wants it."""
     exit_status: int | None = None
     """How the command in the guest ended; None when none was begun or the connection broke."""
     trouble: AgentError | None = None
@@ -48,7 +51,11 @@ async def door(made: Connection, *, typed: bytes = b"") -> AsyncIterator[Door]:
     """Let a program in for the length of the block; `typed` is said to the guest's command before anything else."""
     folder = Path(tempfile.mkdtemp(prefix="zw-relay-"))
     place = folder / "s"
-    opened = Door(words=f"{_word(sys.executable)} -I -S {_word(str(_PROGRAM))} {_word(str(place))}")
+    words = [sys.executable, "-I", "-S", str(_PROGRAM), str(place)]
+    program = folder / "ssh"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} --ssh "$@"\n', encoding="utf-8")
+    program.chmod(0o700)
+    opened = Door(words=" ".join(map(_word, words)), program=str(program))
     working: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -172,7 +172,8 @@ class Host:
         return {"LC_ALL": "C", "PATH": ":".join(self.command_path)}
 
     def _argv(self, argv: tuple[str, ...], script: str | None) -> list[str]:
-        words = [script if script is not None and word == SCRIPT_PLACE else word for word in argv]
+        places = {} if script is None else {SCRIPT_PLACE: script, f"@{SCRIPT_PLACE}": f"@{script}"}
+        words = [places.get(word, word) for word in argv]
         found = self.find(words[0])
         if found is None:
             raise CommandMissing(command=words[0], reason=f"not found in {':'.join(self.command_path)}")
