@@ -10,7 +10,7 @@ from zoneweaver.domain.patterns import Pattern
 from zoneweaver.domain.recipe_values import Filled
 from zoneweaver.domain.secret import MASK
 from zoneweaver.guest import noise
-from zoneweaver.guest.expect import Expect
+from zoneweaver.guest.expect import Expect, TimedOut
 from zoneweaver.guest.places import Place
 from zoneweaver.guest.session import Account, CommandRefused, LoginRefused, Result, Seat
 from zoneweaver.guest.typing import Typist
@@ -19,6 +19,8 @@ SECONDS: Final = 60.0
 ROUNDS: Final = 60
 ATTEMPTS: Final = 3
 LOGIN_SECONDS: Final = 90.0
+CHANNEL_SECONDS: Final = 20.0
+"""How long a channel may take to be made; the command for it may not have arrived, since the guest speaks by itself."""
 
 _CHANNEL: Final = re.compile(r"Channel: (Cmd\d+)")
 _REFUSED: Final = re.compile(r"Unable to logon|incorrect|denied", re.IGNORECASE)
@@ -42,6 +44,7 @@ class Sac(Seat):
         self.opened = False
         self.ready = False
         self._tried = 0
+        self._made = 0
         self._asked = 0
 
     async def open(self) -> None:
@@ -127,7 +130,8 @@ class Sac(Seat):
             self.console.transcript.say(f"the guest was not logged out: {error}")
 
     async def _channel(self) -> Place:
-        """Make a channel with a command prompt, and show it."""
+        """Make a channel with a command prompt, and show it. Raises TimedOut when none is made, time and again."""
+        self._made += 1
         await self.typist.line("cmd")
 
         def made(text: str) -> str | None:
@@ -137,7 +141,13 @@ class Sac(Seat):
                 return found[1]
             return "" if "unavailable" in said and said.rstrip().endswith("SAC>") else None
 
-        name = await self.console.until(made, seconds=SECONDS, awaited="a channel with a command prompt")
+        try:
+            name = await self.console.until(made, seconds=CHANNEL_SECONDS, awaited="a channel with a command prompt")
+        except TimedOut:
+            if self._made > ATTEMPTS:
+                raise
+            return await self.look()
+        self._made = 0
         if not name:  # Windows has not come so far yet
             await self.console.rest(5.0)
             return await self.look()
