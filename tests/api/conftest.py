@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from tests.api.stub_zones import StubZones
 
 from zoneweaver import settings
-from zoneweaver.agent import artifact_limits
+from zoneweaver.agent import artifact_limits, pipeline_defaults
 from zoneweaver.api.app import App
 from zoneweaver.api.routes import TABLE
 from zoneweaver.api.services import Services
@@ -37,6 +37,7 @@ from zoneweaver.store import zones
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
 from zoneweaver.store.ssh_key import SshKey
+from zoneweaver.store.staging import Staging
 from zoneweaver.store.zones import ZoneRecord
 from zoneweaver.tasks.events import Events
 from zoneweaver.testing.hosts import ScriptedHost
@@ -111,7 +112,14 @@ def composed(used: Settings, database: Database) -> Api:
         zones=stub,
         recipes=Recipes(database=database, host=ScriptedHost(used.home), files=ConfigFiles(ScriptedHost(used.home))),
         profiles=Profiles(database=database),
-        provisioning=Provisioning(key=SshKey(used.provision_key_path)),
+        provisioning=Provisioning(
+            database=database,
+            host=ScriptedHost(used.home),
+            files=ConfigFiles(ScriptedHost(used.home)),
+            staging=Staging(used.staging_path),
+            key=SshKey(used.provision_key_path),
+            defaults=pipeline_defaults(used),
+        ),
         artifacts=Artifacts(database=database, folder=used.staging_path, limits=artifact_limits(used)),
         tasks=Tasks(database=database, events=events),
         system=System(database=database, keys=keys, host=ScriptedHost(used.home)),

@@ -38,6 +38,12 @@ class Kind(enum.StrEnum):
     ZONE_DISCOVER = "zone_discover"
     ARTIFACT_UPLOAD = "artifact_upload"
     RECIPE_TEST = "recipe_test"
+    ZFS_CREATE_DATASET = "zfs_create_dataset"
+    ZONE_SETUP = "zone_setup"
+    ZONE_WAIT_SSH = "zone_wait_ssh"
+    ZONE_SYNC = "zone_sync"
+    ZONE_PROVISION = "zone_provision"
+    ZONE_PROVISION_ROLLBACK = "zone_provision_rollback"
     DEMO = "demo"
 
 
@@ -53,6 +59,12 @@ PRIORITIES: Final[Mapping[Kind, int]] = {
     Kind.ZONE_DISCOVER: 20,
     Kind.ARTIFACT_UPLOAD: 60,
     Kind.RECIPE_TEST: 40,
+    Kind.ZFS_CREATE_DATASET: 60,
+    Kind.ZONE_SETUP: 60,
+    Kind.ZONE_WAIT_SSH: 60,
+    Kind.ZONE_SYNC: 60,
+    Kind.ZONE_PROVISION: 60,
+    Kind.ZONE_PROVISION_ROLLBACK: 60,
     Kind.DEMO: 40,
 }
 

@@ -9,15 +9,21 @@ from zoneweaver.domain.tasks import Kind
 from zoneweaver.operations.artifact_upload import ArtifactUpload
 from zoneweaver.operations.demo import Demo
 from zoneweaver.operations.recipe_test import RecipeTest
+from zoneweaver.operations.zfs_create_dataset import ZfsCreateDataset
 from zoneweaver.operations.zone_create import ZoneCreate
 from zoneweaver.operations.zone_delete import ZoneDelete
 from zoneweaver.operations.zone_discover import ZoneDiscover
 from zoneweaver.operations.zone_halt import ZoneHalt
 from zoneweaver.operations.zone_modify import ZoneModify
+from zoneweaver.operations.zone_provision import ZoneProvision
+from zoneweaver.operations.zone_provision_rollback import ZoneProvisionRollback
 from zoneweaver.operations.zone_reset import ZoneReset
 from zoneweaver.operations.zone_restart import ZoneRestart
+from zoneweaver.operations.zone_setup import ZoneSetup
 from zoneweaver.operations.zone_start import ZoneStart
 from zoneweaver.operations.zone_stop import ZoneStop
+from zoneweaver.operations.zone_sync import ZoneSync
+from zoneweaver.operations.zone_wait_ssh import ZoneWaitSsh
 from zoneweaver.tasks.operation import Operation
 
 OPERATIONS: Final[Mapping[Kind, Operation]] = {
@@ -34,6 +40,12 @@ OPERATIONS: Final[Mapping[Kind, Operation]] = {
         ZoneDiscover(),
         ArtifactUpload(),
         RecipeTest(),
+        ZfsCreateDataset(),
+        ZoneSetup(),
+        ZoneWaitSsh(),
+        ZoneSync(),
+        ZoneProvision(),
+        ZoneProvisionRollback(),
         Demo(),
     )
 }

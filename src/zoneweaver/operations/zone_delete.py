@@ -54,7 +54,8 @@ class ZoneDelete:
         records.refuse_changed(record, ctx.params.get("if_match"))
         # The file says the same as an export and costs no process; only a zone without one is asked about.
         config = None if line is None else ctx.files.read(zone) or await configuration.read(ctx, zone)
-        root = _root(zone, ctx.params["defaults"], record.root_dataset if record else None)
+        places = ctx.params["defaults"]
+        root = volumes.root_of_zone(zone, places["pool"], places["dataset"], record.root_dataset if record else None)
         attached = list(record.attached) if record else []
         cleanup = bool(ctx.params.get("cleanup_datasets"))
         installed = line is not None and line.state is not ZoneState.CONFIGURED
@@ -100,13 +101,6 @@ class ZoneDelete:
         if ctx.params.get("cleanup_datasets"):
             found.append(_clean_up(zone, survey))
         return [*found, records.forget(zone)]
-
-
-def _root(zone: str, defaults: Mapping[str, str], remembered: str | None) -> str:
-    root = remembered or f"{defaults['pool']}/{defaults['dataset']}/{zone}"
-    if root.rpartition("/")[2] != zone or root.count("/") < 1:
-        raise Conflict(f"Dataset {root} is not the root of zone {zone}", code="not_its_root")
-    return root
 
 
 async def _below(ctx: Context, zonepath: str, there: Mapping[str, zfs.Dataset]) -> Mapping[str, zfs.Dataset]:

@@ -26,6 +26,7 @@ from zoneweaver.operations import records
 from zoneweaver.operations.registry import OPERATIONS
 from zoneweaver.services.callers import Caller
 from zoneweaver.services.configurations import accepted
+from zoneweaver.services.provisioning import refuse_active
 from zoneweaver.services.queueing import Proposal
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
@@ -214,10 +215,19 @@ class Zones:
                 field="boot_volume.size",
             )
 
-    async def modify(self, name: str, body: Mapping[str, Any], caller: Caller, if_match: str | None) -> Proposal:
-        """Propose a modification; it waits for a creation that is under way. Raises NotFound.
+    async def modify(
+        self,
+        name: str,
+        body: Mapping[str, Any],
+        caller: Caller,
+        if_match: str | None,
+        *,
+        cancel_provisioning: bool = False,
+    ) -> Proposal:
+        """Propose a modification; it waits for a creation that is under way.
 
-        Notes, tags and provisioning alone are written at once, without a task.
+        Notes, tags and provisioning alone are written at once, without a task. Raises NotFound, and Conflict while the
+        zone is provisioned, unless that is to be cancelled.
         """
         request = ModifyZone.from_json(body)
         on_host = name in self._files.index()
@@ -241,6 +251,7 @@ class Zones:
 
         def guard(c: Connection) -> None:
             records.refuse_changed(zones.get(c, name), if_match)
+            refuse_active(c, name, cancel_first=cancel_provisioning, by=caller.name)
 
         return Proposal(tasks=(task,), body=answer, guard=guard)
 
@@ -269,11 +280,19 @@ class Zones:
         return Proposal(tasks=(), body=answer, status=200, guard=guard)
 
     async def delete(
-        self, name: str, *, cleanup_datasets: bool, force: bool, caller: Caller, if_match: str | None
+        self,
+        name: str,
+        *,
+        cleanup_datasets: bool,
+        force: bool,
+        caller: Caller,
+        if_match: str | None,
+        cancel_provisioning: bool = False,
     ) -> Proposal:
-        """Propose a deletion; it waits for a creation that is under way. Raises NotFound.
+        """Propose a deletion; it waits for a creation that is under way.
 
-        An identical task that is queued already is the answer.
+        An identical task that is queued already is the answer. Raises NotFound, and Conflict while the zone is
+        provisioned, unless that is to be cancelled.
         """
         on_host = name in self._files.index()
         creation = await self._database.read(lambda c: _open(c, name, Kind.ZONE_CREATE))
@@ -289,6 +308,7 @@ class Zones:
             if record is None and not on_host and creation is None:
                 raise _unknown(name)
             records.refuse_changed(record, if_match)
+            refuse_active(c, name, cancel_first=cancel_provisioning, by=caller.name)
             return _already_queued(c, task, answer)
 
         return Proposal(tasks=(task,), body=answer, guard=guard)
@@ -307,10 +327,13 @@ class Zones:
         await self._database.run(write)
         return {"success": True, "zone_name": name, "message": "Zone record removed from database"}
 
-    async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: Caller) -> Proposal:
+    async def power(
+        self, name: str, verb: str, options: Mapping[str, Any], caller: Caller, *, cancel_provisioning: bool = False
+    ) -> Proposal:
         """Propose a change of power; a zone that is there already, with nothing queued, needs no task.
 
-        A start waits for a creation that is under way. Raises NotFound and Conflict.
+        A start waits for a creation that is under way. Raises NotFound, and Conflict, also while the zone is
+        provisioned, unless that is to be cancelled.
         """
         kind = POWER[verb]
         creation = None
@@ -333,6 +356,7 @@ class Zones:
         answer = _queued(task, f"Zone {verb} task queued successfully")
 
         def guard(c: Connection) -> dict[str, Any] | None:
+            refuse_active(c, name, cancel_first=cancel_provisioning, by=caller.name)
             if not queue.active(c, name):
                 if there.get(verb, False):
                     word = "running" if verb == "start" else "stopped"

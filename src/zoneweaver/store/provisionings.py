@@ -1,50 +1,48 @@
-"""What is remembered of the provisioning of zones: the last pipeline, and when one succeeded last."""
+"""What is remembered of the provisioning of zones: when it succeeded last, and the key that the guest is known by."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from zoneweaver.store import tables, transaction
 
 _P = tables.provisionings.c
-_GET: Final = select(_P.task_id, _P.provisioned_at).where(_P.zone_name == bindparam("key"))
+_KEY: Final[Any] = bindparam("key")
+_AT: Final = select(_P.provisioned_at).where(_P.zone_name == _KEY)
+_HOST_KEY: Final = select(_P.host_key).where(_P.zone_name == _KEY, _P.installation == bindparam("uuid"))
 _INSERT: Final = insert(tables.provisionings)
-_BEGIN: Final = update(tables.provisionings).where(_P.zone_name == bindparam("key"))
-_DONE: Final = (
-    update(tables.provisionings).where(_P.zone_name == bindparam("key")).values(provisioned_at=bindparam("moment"))
-)
-_DELETE: Final = delete(tables.provisionings).where(_P.zone_name == bindparam("key"))
+_UPDATE: Final = update(tables.provisionings).where(_P.zone_name == _KEY)
+_DELETE: Final = delete(tables.provisionings).where(_P.zone_name == _KEY)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Provisioned:
-    """The task of a zone's last pipeline, and when a pipeline of it was through last."""
-
-    task_id: str
-    provisioned_at: datetime | None = None
-
-
-def get(c: Connection, zone: str) -> Provisioned | None:
-    """Return what is remembered of a zone, or None."""
-    row = c.execute(_GET, {"key": zone}).one_or_none()
-    return None if row is None else Provisioned(task_id=row.task_id, provisioned_at=row.provisioned_at)
-
-
-def begin(c: Connection, zone: str, task_id: str) -> None:
-    """Note a zone's new pipeline; when the last one succeeded stays."""
-    if c.execute(_BEGIN, {"key": zone, "task_id": task_id}).rowcount == 0:
-        c.execute(_INSERT, {"zone_name": zone, "task_id": task_id})
+def provisioned_at(c: Connection, zone: str) -> datetime | None:
+    """Return when a pipeline of the zone was through last, or None."""
+    return c.execute(_AT, {"key": zone}).scalar_one_or_none()
 
 
 def done(c: Connection, zone: str) -> None:
     """Note that a zone's pipeline is through, now."""
-    c.execute(_DONE, {"key": zone, "moment": transaction.now(c)})
+    _put(c, zone, {"provisioned_at": transaction.now(c)})
+
+
+def host_key(c: Connection, zone: str, installation: str) -> str | None:
+    """Return the key that the guest of this installation (the zone's uuid) showed first, or None."""
+    return c.execute(_HOST_KEY, {"key": zone, "uuid": installation}).scalar_one_or_none()
+
+
+def know(c: Connection, zone: str, installation: str, key: str) -> None:
+    """Remember the key of a zone's guest; one of an earlier installation is forgotten."""
+    _put(c, zone, {"host_key": key, "installation": installation})
 
 
 def forget(c: Connection, zone: str) -> None:
     """Forget a zone that is gone."""
     c.execute(_DELETE, {"key": zone})
+
+
+def _put(c: Connection, zone: str, values: dict[str, Any]) -> None:
+    if c.execute(_UPDATE, {"key": zone, **values}).rowcount == 0:
+        c.execute(_INSERT, {"zone_name": zone, **values})

@@ -286,8 +286,9 @@ provisionings = Table(
     "provisionings",
     metadata,
     Column("zone_name", Words, primary_key=True),
-    Column("task_id", Words, nullable=False),  # the last pipeline's summary
     Column("provisioned_at", Moment),  # when a pipeline was through last
+    Column("host_key", Words),  # by which the guest is known
+    Column("installation", Words),  # uuid of the installation of the zone that showed it
 )
 
 recipes = Table(

@@ -1,4 +1,4 @@
-"""Profiles, and when a zone was provisioned last."""
+"""Profiles, and what is known of the guests of zones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def upgrade() -> None:
     op.create_table(
         "provisionings",
         sa.Column("zone_name", sa.Text(), nullable=False),
-        sa.Column("task_id", sa.Text(), nullable=False),
         sa.Column("provisioned_at", sa.Text(), nullable=True),
+        sa.Column("host_key", sa.Text(), nullable=True),
+        sa.Column("installation", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("zone_name", name="pk_provisionings"),
     )
