@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from zoneweaver.cli import terminal, zone_file
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import DEFAULTS, Connection
-from zoneweaver.cli.entry import UsageError
+from zoneweaver.cli.variables import given
 from zoneweaver.cli.watching import queued
 
 app: Final = App(name="recipes", help="Set up guests over their console, step by step.", default_parameter=PARAMETERS)
@@ -168,7 +168,7 @@ def try_(
     watch
         Wait, and show what is said on the console meanwhile, passwords as asterisks.
     """
-    body: dict[str, Any] = {"zone_name": zone, "variables": _variables(set_, variables)}
+    body: dict[str, Any] = {"zone_name": zone, "variables": given(set_, variables)}
     if boot_timeout is not None:
         body["boot_timeout_seconds"] = boot_timeout
     if dry_run:
@@ -186,16 +186,6 @@ def try_(
     if unresolved:
         terminal.note(f"Nobody gave a value for {', '.join(unresolved)}.")
     terminal.note("Nothing was typed: this is what would be done.")
-
-
-def _variables(words: tuple[str, ...], file: Path | None) -> dict[str, Any]:
-    found: dict[str, Any] = {} if file is None else zone_file.read(file)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--set wants NAME=VALUE, not {word}")
-        found[name] = value
-    return found
 
 
 def _sendable(body: dict[str, Any]) -> dict[str, Any]:
