@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import anyio
@@ -106,7 +106,7 @@ async def test_a_playbook_in_the_guest(made: Connection, playbook: Path, tmp_pat
     privilege = Privilege(username="startcloud")
     entry = {"playbook": str(playbook), "extra_vars": extra(tmp_path)}
 
-    async def run(entry: dict[str, object]) -> list[provisioners.Part]:
+    async def run(entry: Mapping[str, object]) -> list[provisioners.Part]:
         with anyio.fail_after(100):
             return await provisioners.ansible_local(
                 made, privilege, entry, lambda _, text: told.append(text), generated={"name": "other"}
