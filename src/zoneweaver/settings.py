@@ -125,6 +125,7 @@ class HostSettings(Section):
         Path("/usr/bin"),
         Path("/sbin"),
         Path("/usr/lib/zones"),
+        Path("/opt/ooce/bin"),
     )
     """Folders in which host commands are looked for, in this order (`a:b` in the environment)."""
     pfexec: bool = True

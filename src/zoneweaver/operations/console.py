@@ -90,6 +90,7 @@ async def play(
         return False
 
     HEARD.pop(zone, None)
+    _check(recipe, values)
     return await play_unless(ctx, zone, recipe, values, never, boot_seconds=boot_seconds) or Played()
 
 
@@ -100,10 +101,6 @@ async def play_unless(
 
     What the console says while that is found out is not missed.
     """
-    gone = missing(recipe, values)
-    if gone:
-        raise MissingVariables(gone)
-    check_patterns(recipe, values)
     with CONSOLES.hold(zone, f"task {ctx.task_id}") as held:
 
         def tell(text: str) -> None:
@@ -121,6 +118,7 @@ async def play_unless(
                 if await _while_listening(zone, terminal, needless):
                     HEARD.pop(zone, None)
                     return None
+                _check(recipe, values)
                 terminal.unread(HEARD.pop(zone, b""))
                 player = Player(recipe, values, line=terminal, tell=tell, progress=progress, boot_seconds=boot_seconds)
                 return await player.play()
@@ -134,3 +132,11 @@ async def play_unless(
                     if error.code != "console_busy" or anyio.current_time() > deadline:
                         raise
                 await anyio.sleep(0.5)
+
+
+def _check(recipe: Recipe, values: Values) -> None:
+    """See that a recipe can be played with these values. Raises MissingVariables and Invalid."""
+    gone = missing(recipe, values)
+    if gone:
+        raise MissingVariables(gone)
+    check_patterns(recipe, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,7 +15,7 @@ from zoneweaver.domain import pipeline
 from zoneweaver.domain.artifacts import Artifact, ArtifactState
 from zoneweaver.domain.errors import Conflict, Invalid, NotFound
 from zoneweaver.domain.pipeline import KINDS, SKIP, STAGE, Options, Stage
-from zoneweaver.domain.recipe_values import MissingVariables, check_patterns, gather, missing
+from zoneweaver.domain.recipe_values import MissingVariables, gather, missing
 from zoneweaver.domain.recipes import Recipe
 from zoneweaver.domain.tasks import Kind, NewTask, Status, Task, stamp
 from zoneweaver.domain.zonestate import ZoneState
@@ -35,6 +36,9 @@ from zoneweaver.store.zones import ZoneRecord
 from zoneweaver.tasks import history, queue
 from zoneweaver.tasks.context import Hosting
 from zoneweaver.tasks.history import Wanted
+
+_OF_CARD: Final = re.compile(r"nic_\d{1,2}_[a-z_]+|vnic_name|mac(_short|_dashed)?", re.ASCII)
+_MAC: Final = re.compile(r"(nic_\d{1,2}_)?mac(_short|_dashed)?", re.ASCII)
 
 PIPELINE: Final = "pipeline"
 """The name under which the metadata of a pipeline's own task list its stages."""
@@ -272,10 +276,10 @@ class Provisioning:
 
     async def _check_recipe(self, zone: str, recipe: Recipe, configuration: Mapping[str, Any]) -> None:
         values = gather(await self._levels(zone, recipe, configuration))
-        unresolved = missing(recipe, values)
+        coming = _OF_CARD if zone not in self.files.index() else _MAC  # a card gets its address at its boot at last
+        unresolved = [name for name in missing(recipe, values) if not coming.fullmatch(name)]
         if unresolved:
             raise MissingVariables(unresolved)
-        check_patterns(recipe, values)
 
     async def _access(self, configuration: Mapping[str, Any], address: str) -> Access:
         """Return how the guest is reached. Raises Invalid naming what is missing."""
