@@ -103,7 +103,7 @@ def _roll_back(dataset: str, number: int, *, disk: bool) -> Step[Context]:
                 raise Refused(f"Dataset {dataset} is in use: {error.message}", code="dataset_busy") from error
             raise
 
-    async def undo(ctx: Context, _: Outputs) -> None:
+    async def undo(_: Context, __: Outputs) -> None:
         raise NoWayBack(f"Dataset {dataset} may have been rolled back already")
 
     return Step(
