@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.lab import worlds
 from tests.lab.test_configuration import archive
-from tests.operations.test_sagas import SMALL, Bench
+from tests.operations.test_sagas import PLACES, SMALL, Bench
 
 from labhost.world import World
 from labhost.zfs.datasets import Datasets
@@ -53,10 +53,10 @@ class Site(Bench):
         outcome = await run(operation.steps(ctx, await operation.survey(ctx)), ctx, MemoryLog())
         assert outcome.ok, outcome
 
-    def by_hand(self, *argv: str) -> None:
+    def by_hand(self, *argv: str) -> str:
         """Say something to the prepared host."""
         assert self.prepared is not None
-        worlds.say(self.prepared, *argv)
+        return worlds.say(self.prepared, *argv)
 
     def state(self, world: World) -> Any:
         found = super().state(world)
@@ -130,6 +130,27 @@ async def test_the_saga_ends_clean_or_complete_whatever_happens(site: Site, chec
     """Each step twice, a failure, a cancellation and a death anywhere: the old tree and disk, or the new ones."""
     await check(site.make)
     assert site.count >= (1 if check is check_twice else 3)
+
+
+async def test_a_deletion_takes_the_snapshots_along(tmp_path: Path) -> None:
+    """Those of the pipeline, also on a disk that was attached and stays; with clean-up, and only then."""
+    attached = "rpool/shared/second"
+    first = {**SMALL, "boot_volume": {"existing_dataset": attached}}
+    for clean, left in ((True, []), (False, [f"{TREE}@pre-provision", f"{attached}@pre-provision"])):
+        site = Site(worlds.place(), Kind.ZONE_DELETE, {"cleanup_datasets": clean, "defaults": PLACES})
+        try:
+            await site.prepare(first)
+            await site.earlier(Kind.ZFS_CREATE_DATASET, artifact(tmp_path, "new", a=b"new"), "first")
+            tags = ("-o", "zoneweaver:task=first", "-o", "zoneweaver:zone=web")
+            site.by_hand("zfs", "snapshot", *tags, f"{attached}@pre-provision")
+            site.by_hand("zfs", "snapshot", f"{attached}@theirs")
+            await site.earlier(site.kind, site.params, "gone")
+            listed = site.by_hand("zfs", "list", "-H", "-o", "name", "-t", "snapshot", "-r", "rpool/zones", attached)
+            names = [name for name in listed.split() if name.startswith((ROOT, attached))]
+            assert sorted(names) == sorted([*left, f"{attached}@theirs"])
+        finally:
+            site.database.close()
+            shutil.rmtree(site.folder)
 
 
 async def test_what_is_not_ours_stays(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
 from zoneweaver.host.command import Command
-from zoneweaver.operations import configuration, power, records, volumes
+from zoneweaver.operations import configuration, power, records, snapshots, volumes
 from zoneweaver.operations.begun import begun
 from zoneweaver.operations.zone_create import state_of
 from zoneweaver.tasks.context import Context
@@ -84,6 +84,7 @@ class ZoneDelete:
             "destroy": list(planned.destroy) if cleanup else [],
             "keep": [{"dataset": name, "reason": why} for name, why in planned.keep] if cleanup else [],
             "whole": planned.whole,
+            "snapshots": await _left_on(ctx, zone, [*attached, *dict(planned.keep)]) if cleanup else [],
         }
 
     def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:
@@ -194,6 +195,14 @@ def decide(
         keep=tuple(sorted(keep.items())),
         whole=whole,
     )
+
+
+async def _left_on(ctx: Context, zone: str, kept: Sequence[str]) -> list[str]:
+    """Return the snapshots of the zone's provisioning that are on datasets which stay."""
+    datasets = list(dict.fromkeys(kept))
+    names = [*snapshots.of(datasets, snapshots.PRE), *snapshots.of(datasets, snapshots.POST)]
+    found = await ctx.ask(zfs.survey(names)) if names else {}
+    return [name for name, snapshot in found.items() if snapshot.owned_for_zone(zone) and not snapshot.clones]
 
 
 def _refuse_another(ctx: Context, zone: str, survey: Mapping[str, Any]) -> None:
@@ -311,6 +320,9 @@ def _clean_up(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
             except CommandFailed as error:
                 if not zfs.said_missing(error.stderr):
                     raise
+        stays = [*survey["attached"], *dict(found.keep)] if survey.get("snapshots") else []
+        for name in await _left_on(ctx, zone, stays):
+            await ctx.run(zfs.destroy(name))
         if found.destroy:
             left = await ctx.ask(zfs.survey([root], recursive=True))
             still = next((name for name in found.destroy if name in left), None)
@@ -325,7 +337,10 @@ def _clean_up(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
         progress=80,
         status="destroying_datasets",
         facts={"destroys": survey["destroy"], "keeps": survey["keep"]},
-        planned=_destroying(root, Cleanup(destroy=_after_uninstall(survey), keep=(), whole=survey["whole"])),
+        planned=(
+            *_destroying(root, Cleanup(destroy=_after_uninstall(survey), keep=(), whole=survey["whole"])),
+            *(zfs.destroy(name) for name in survey.get("snapshots", ())),
+        ),
     )
 
 
