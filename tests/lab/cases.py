@@ -123,6 +123,10 @@ OPERATIONS = [
     Operation("halt", "running", "POST", "/zones/web/halt", way="power"),
     Operation("halt_unsettled", "unsettled", "POST", "/zones/web/halt", way="power"),
     Operation("restart", "running", "POST", "/zones/web/restart", way="power"),
+    Operation("rollback", "provisioned", "POST", "/zones/web/provision/rollback", way="pivot", boots=True),
+    Operation(
+        "delete_provisioned", "provisioned", "DELETE", "/zones/web?cleanup_datasets=true", way="pivot", boots=True
+    ),
     Operation("reset", "running", "POST", "/zones/web/reset", way="power"),
 ]
 

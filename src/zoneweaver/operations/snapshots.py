@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from zoneweaver.domain.errors import CommandFailed, Conflict, Refused
+from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, Refused
 from zoneweaver.host import zfs
 from zoneweaver.host.command import Command
 from zoneweaver.tasks.context import Context
@@ -40,11 +40,19 @@ async def replace(ctx: Context, names: Sequence[str]) -> None:
         if name in others:
             await ctx.run(zfs.destroy(name))
         if name not in found or name in others:
-            await take(ctx, name, tags)
+            await _take(ctx, name, tags)
+    await expect(ctx, names)
 
 
-async def take(ctx: Context, name: str, tags: zfs.Tags) -> None:
-    """Take one snapshot. Raises Refused when the name is taken."""
+async def expect(ctx: Context, names: Sequence[str]) -> None:
+    """See that the snapshots that this task took are there. Raises Failed."""
+    there = await ctx.ask(zfs.survey(names)) if names else {}
+    gone = next((name for name in names if name not in there or not there[name].owned_by(ctx.task_id)), None)
+    if gone is not None:
+        raise Failed(f"zfs reported success, but there is no snapshot {gone} of this task", code="not_as_meant")
+
+
+async def _take(ctx: Context, name: str, tags: zfs.Tags) -> None:
     try:
         await ctx.run(zfs.snapshot(name, tags))
     except CommandFailed as error:

@@ -88,6 +88,9 @@ def _make(ctx: Context, name: str) -> Step[Context]:
             if zfs.said_exists(error.stderr):
                 raise Refused(f"Dataset {name} exists already; it was left alone", code="dataset_exists") from error
             raise
+        with begun():
+            if not await ours(ctx):
+                raise Failed(f"zfs reported success, but there is no dataset {name} of this task", code="not_as_meant")
 
     async def undo(ctx: Context, _: Outputs) -> None:
         if await ours(ctx):
@@ -111,6 +114,7 @@ def _keep(ctx: Context, kept: str) -> Step[Context]:
     async def do(ctx: Context, _: Outputs) -> None:
         if kept not in await ctx.ask(zfs.survey([kept])):
             await ctx.run(take)
+            await snapshots.expect(ctx, [kept])
 
     async def undo(ctx: Context, _: Outputs) -> None:
         if kept in await ctx.ask(zfs.survey([kept])):

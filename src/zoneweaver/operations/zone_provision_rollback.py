@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoneweaver.domain.errors import CommandFailed, Conflict, NotFound, Refused
+from zoneweaver.domain.errors import CommandFailed, Conflict, Failed, NotFound, Refused
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm
@@ -102,6 +102,9 @@ def _roll_back(dataset: str, number: int, *, disk: bool) -> Step[Context]:
             if number == 0 and zfs.said_busy(error.stderr):
                 raise Refused(f"Dataset {dataset} is in use: {error.message}", code="dataset_busy") from error
             raise
+        there = await ctx.ask(zfs.survey([dataset], recursive=True, snapshots=True))
+        if [name for name in there if name.startswith(f"{dataset}@")][-1:] != [f"{dataset}@{snapshots.PRE}"]:
+            raise Failed(f"zfs reported success, but {dataset} was not rolled back", code="not_as_meant")
 
     async def undo(_: Context, __: Outputs) -> None:
         raise NoWayBack(f"Dataset {dataset} may have been rolled back already")
