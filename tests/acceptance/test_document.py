@@ -467,11 +467,57 @@ def provisioning(agent: Agent) -> None:
     shown = {**configuration, "credentials": {k: v for k, v in CONFIGURATION["credentials"].items() if k != "password"}}
     assert kept == shown
     assert set(password) == {"*"}
-    for path in ("/zones", "/zones/web-server-01", "/tasks?limit=1000", "/audit"):
+    pipeline(agent)
+    for path in ("/zones", "/zones/web-server-01", "/tasks?limit=1000", "/audit", f"{PROVISION}/status"):
         assert "STARTcloud24@!" not in agent.ask("GET", path).text
     for place in agent.home.glob("zoneweaver.db*"):
         assert b"STARTcloud24@!" not in place.read_bytes()
     assert "STARTcloud24@!" not in agent.log.read_text(errors="replace")
+
+
+PROVISION = "/zones/web-server-01/provision"
+STAGES_OF_PIPELINE = {
+    "extract": "zfs_create_dataset",
+    "boot": "zone_start",
+    "setup": "zone_setup",
+    "wait_ssh": "zone_wait_ssh",
+    "sync": "zone_sync",
+    "provision": "zone_provision",
+}
+
+
+def pipeline(agent: Agent) -> None:
+    """Begun, watched, cancelled: nobody answers SSH at the example's address."""
+    answer = agent.ask("POST", PROVISION)
+    assert answer.status_code == 202, answer.text
+    body = answer.json()
+    ids = body.pop("pipeline_tasks")
+    assert body == {
+        "success": True,
+        "task_id": body["task_id"],
+        "zone_name": "web-server-01",
+        "operation": "zone_provision",
+        "status": "pending",
+        "message": "Provisioning pipeline started",
+    }
+    rows = {stage: agent.get(f"/tasks/{task}") for stage, task in ids.items()}
+    assert {stage: row["operation"] for stage, row in rows.items()} == STAGES_OF_PIPELINE
+    assert [row["depends_on"] for row in rows.values()] == [None, *list(ids.values())[:-1]]
+    assert {row["parent_task_id"] for row in rows.values()} == {body["task_id"]}
+    assert agent.ended(ids["extract"])["status"] == "completed", agent.output(ids["extract"])
+    assert "rpool/zones/web-server-01/provisioning" in agent.datasets()
+    status = agent.get(f"{PROVISION}/status")
+    assert (status["success"], status["zone_name"], status["status"]) == (True, "web-server-01", "provisioning")
+    assert list(status["progress"]) == list(STAGES_OF_PIPELINE)
+    assert status["progress"]["extract"] == "completed"
+    assert status["current_stage"] in STAGES_OF_PIPELINE.values()
+    assert status["last_provisioned_at"] is None
+    assert agent.ask("POST", PROVISION).status_code == 409
+    answer = agent.ask("POST", f"{PROVISION}/cancel")
+    assert (answer.status_code, answer.json()["success"]) == (200, True)
+    assert agent.ended(body["task_id"])["status"] == "cancelled"
+    answer = agent.ask("POST", f"{PROVISION}/rollback")
+    assert agent.completed(answer)["operation"] == "zone_provision_rollback"
 
 
 def deleting(agent: Agent) -> None:

@@ -22,12 +22,16 @@ _FIND_LINK: Final = {
     "store": "link",
 }
 
+_PREFIX: Final = {"prefix": "24"}
+"""What a network has whose size nobody told, as the provisioning network has."""
+
 _DEBIAN_NETPLAN: Final = {
     "name": "debian-netplan",
     "description": "Debian and Ubuntu with netplan: a static address for the card with the zone's MAC",
     "os_family": "linux",
     "is_default": True,
     "boot_string": "login:",
+    "variables": _PREFIX,
     "steps": [
         _FIND_LINK,
         {
@@ -88,6 +92,7 @@ _LINUX_IFCONFIG: Final = {
     "description": "Linux with /etc/network/interfaces: a static address for the card with the zone's MAC",
     "os_family": "linux",
     "boot_string": "login:",
+    "variables": _PREFIX,
     "steps": [
         _FIND_LINK,
         {
@@ -135,6 +140,7 @@ _OMNIOS_DLADM: Final = {
     "os_family": "solaris",
     "is_default": True,
     "boot_string": "console login:",
+    "variables": _PREFIX,
     "steps": [
         {
             "type": "command",
@@ -189,6 +195,7 @@ _WINDOWS_SAC: Final = {
     "boot_string": "SAC>",
     "login_prompt": "Username:",
     "timeout_seconds": 600,
+    "variables": _PREFIX,
     "steps": [
         {
             "type": "command",

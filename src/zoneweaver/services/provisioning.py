@@ -110,6 +110,12 @@ class Provisioning:
         if asked.record is None and on_host is None and asked.waits_for is None:
             raise _unknown(zone)
         self._check_power(zone, asked, options)
+        if asked.configuration.get("network", {}).get("attach"):
+            raise Conflict(
+                "provisioning.network.attach: this agent has no provisioning network to attach zones to; add a network "
+                "card with add_nics",
+                code="no_provisioning_network",
+            )
         skips = pipeline.skips(asked.configuration, options)
         parent = NewTask(
             id=str(uuid.uuid4()), kind=Kind.ZONE_PROVISION, zone_name=zone, params={}, created_by=caller.name
