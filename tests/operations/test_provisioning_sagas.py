@@ -70,8 +70,8 @@ class Site(Bench):
                     }
                     found[f"snapshot {name}@{snap}"] = f"{sorted(kept.get('local', {}).items())} {sorted(held.items())}"
         for key in list(found):
-            dataset = datasets.all.get(key.removeprefix("dataset ")) if key.startswith("dataset ") else None
-            if dataset is not None and dataset["type"] == "filesystem":
+            whose = datasets.all.get(key.removeprefix("dataset ")) if key.startswith("dataset ") else None
+            if whose is not None and whose["type"] == "filesystem":
                 found[key] = found[key].rpartition(" ")[0]
         return found
 
