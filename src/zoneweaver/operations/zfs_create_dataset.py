@@ -149,7 +149,12 @@ def _unpack(ctx: Context, place: str, *, kept: str | None = None) -> Step[Contex
 
         await ctx.say(f"unpacking {artifact['filename']} into {place}\n")
         with begun():
-            contents = await _stoppable(work, stop)
+            try:
+                contents = await _stoppable(work, stop)
+            except OSError as error:
+                raise Failed(
+                    f"{artifact['filename']} cannot be unpacked: {error.strerror}: {error.filename}"
+                ) from error
         await ctx.say(f"{contents.entries} entries, {contents.unpacked} bytes\n")
         return {"entries": contents.entries, "bytes": contents.unpacked}
 
@@ -173,7 +178,7 @@ def _unpack(ctx: Context, place: str, *, kept: str | None = None) -> Step[Contex
 async def _stoppable(work: Callable[[], T], stop: threading.Event) -> T:
     """Run something that blocks in a thread; cancelled, it is told to stop, and waited for."""
     found: list[T] = []
-    failed: list[AgentError] = []
+    failed: list[AgentError | OSError] = []
 
     async def watch() -> None:
         try:
@@ -185,7 +190,7 @@ async def _stoppable(work: Callable[[], T], stop: threading.Event) -> T:
         group.start_soon(watch)
         try:
             found.append(await to_thread.run_sync(work))
-        except AgentError as error:
+        except (AgentError, OSError) as error:
             failed.append(error)
         group.cancel_scope.cancel()
     if failed:

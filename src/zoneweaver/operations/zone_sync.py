@@ -44,7 +44,7 @@ def _bring(folder: Mapping[str, Any], access: Access, number: int, count: int) -
     first = 5 + 90 * number // count
     status = f"syncing_folder_{number + 1}_of_{count}"
 
-    async def do(ctx: Context, _: Outputs) -> dict[str, Any]:
+    async def do(ctx: Context, outputs: Outputs) -> dict[str, Any]:
         tree = ctx.host.path(await stages.place_of(ctx, ctx.params["root"]))
         source = stages.source_of(tree, folder["source"])
 
@@ -54,7 +54,10 @@ def _bring(folder: Mapping[str, Any], access: Access, number: int, count: int) -
         await ctx.say(f"{folder['source']} to {folder['dest']}\n")
         where = await guests.target(ctx, access)
         async with ctx.waiting(), ssh.connect(where, access.identity(tree)) as made:
-            return await syncing.sync(ctx, made, folder, source, access=access, progress=progress)
+            facts = await syncing.sync(ctx, made, folder, source, access=access, progress=progress)
+        done = [outputs[name] for name in (f"folder {before + 1}" for before in range(number)) if name in outputs]
+        await ctx.progress(None, status, folders=[*done, facts])
+        return facts
 
     facts = {name: folder[name] for name in ("source", "dest", "exclude", "owner", "group", "delete") if name in folder}
     return Step(name=f"folder {number + 1}", do=do, progress=first, status=status, facts=facts)
