@@ -37,17 +37,20 @@ guests: env ## the programs and the template of real guests (as root): without t
 	tools/guests install
 	$(BIN)/python -m labhost template build debian-12
 
-test: check ## everything: check, then the slow tests, with PostgreSQL and real guests where they can be had
+test: check ## everything: check, then the slow tests, with PostgreSQL, sshd, and real guests where they can be had
 	tools/postgres install
+	tools/sshd install
 	-@$(MAKE) --no-print-directory guests
 	$(PYTEST) -n $(WORKERS) -m slow
 
 bench: env ## measure
 	$(BIN)/python -m bench
 
-soak: env ## a thousand deaths and ten thousand zones (an hour), then the random walks of all tests, for hours
+soak: env ## a thousand deaths, ten thousand zones, recipes on a thousand bad lines (two hours), then the random walks of all tests, for hours
 	SOAK_KILLS=1000 SOAK_CYCLES=10000 $(PYTEST) -n $(WORKERS) tests/lab/test_soak.py
+	GUEST_RUNS=1000 $(PYTEST) -n $(WORKERS) -m slow tests/guest/test_lossy_lines.py
 	tools/postgres install
+	tools/sshd install
 	$(PYTEST) -n $(WORKERS) --hypothesis-profile=soak
 
 docs: env ## check the documents: every link leads somewhere, every decision is in the index

@@ -37,15 +37,21 @@ from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
 from zoneweaver.services.nat import Nat
 from zoneweaver.services.network import Network
+from zoneweaver.services.profiles import Profiles
+from zoneweaver.services.provisioning import Defaults as PipelineDefaults
+from zoneweaver.services.provisioning import Provisioning
 from zoneweaver.services.provisioning_network import ProvisioningNetwork
 from zoneweaver.services.queueing import Queueing
+from zoneweaver.services.recipes import Recipes
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
 from zoneweaver.services.tickets import Tickets
 from zoneweaver.services.zones import Defaults, Zones
-from zoneweaver.settings import Settings
+from zoneweaver.settings import PROVISION_KEY, Settings
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
+from zoneweaver.store.ssh_key import SshKey
+from zoneweaver.store.staging import Staging
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.engine import Engine
 from zoneweaver.tasks.events import Events
@@ -224,6 +230,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         grace=settings.zones.start_grace_seconds,
     )
     host_tasks = HostTasks(database=database, host=host, files=files)
+    provision_key = SshKey(settings.provision_key_path)
     services = Services(
         settings=settings,
         database=database,
@@ -231,7 +238,17 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         tickets=Tickets(),
         trail=Trail(database=database),
         queueing=Queueing(database=database),
-        zones=Zones(database=database, host=host, files=files, defaults=defaults),
+        zones=Zones(database=database, host=host, files=files, defaults=defaults, provision_key=provision_key),
+        recipes=Recipes(database=database, host=host, files=files),
+        profiles=Profiles(database=database),
+        provisioning=Provisioning(
+            database=database,
+            host=host,
+            files=files,
+            staging=Staging(settings.staging_path),
+            key=provision_key,
+            defaults=pipeline_defaults(settings),
+        ),
         artifacts=Artifacts(database=database, folder=settings.staging_path, limits=artifact_limits(settings)),
         network=Network(host=host, tasks=host_tasks),
         nat=Nat(host=host, tasks=host_tasks),
@@ -250,6 +267,19 @@ def _compose(settings: Settings, database: Database) -> _Parts:
     )
     looker = Context(task_id="discovery", zone_name=None, params={}, host=host, files=files, database=database)
     return _Parts(services=services, engine=engine, events=events, looker=looker)
+
+
+def pipeline_defaults(settings: Settings) -> PipelineDefaults:
+    """Return what the settings say of pipelines."""
+    return PipelineDefaults(
+        pool=settings.zones.default_pool,
+        dataset=settings.zones.default_dataset,
+        grace=settings.zones.start_grace_seconds,
+        seconds=settings.provisioning.ssh.timeout_seconds,
+        every=settings.provisioning.ssh.poll_interval_seconds,
+        usual_key=str(PROVISION_KEY),
+        limits=artifact_limits(settings).archive,
+    )
 
 
 def artifact_limits(settings: Settings) -> ArtifactLimits:

@@ -8,7 +8,8 @@ import json
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -22,6 +23,9 @@ from zoneweaver.domain.secret import Secret
 DEFAULT_URL: Final = "https://127.0.0.1:5001"
 ANSWER_SECONDS: Final = 30.0
 """How long one answer may take."""
+
+CHECK_SECONDS: Final = 600.0
+"""How long the agent may look at a file that has come."""
 
 QUIET_SECONDS: Final = 20.0
 """How long a stream may be silent before the task is looked at anyway."""
@@ -187,6 +191,28 @@ class Client:
             headers["If-Match"] = if_match
         return self._ask(method, path, body=body, query=query, headers=headers)
 
+    def upload(self, path: str, content: Iterable[bytes], *, begin: int, size: int) -> Answer:
+        """Send the rest of a file of `size` bytes, from `begin` on; the answer says how much has come."""
+        headers = {
+            **self._headers(),
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(size - begin),
+            "Content-Range": f"bytes {begin}-{size - 1}/{size}",
+        }
+        timeout = httpx2.Timeout(CHECK_SECONDS, connect=10.0)
+        with self._told():
+            response = self._http.request("POST", path, content=content, headers=headers, timeout=timeout)
+        return _read(response)
+
+    @contextmanager
+    def download(self, path: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Give the size of a file and its bytes as they come."""
+        with self._told(), self._http.stream("GET", path, headers=self._headers()) as response:
+            if not response.is_success:
+                response.read()
+                _read(response)
+            yield int(response.headers.get("content-length") or 0), response.iter_bytes()
+
     def wait_for(self, task_id: str, *, heard: Heard | None = None, seconds: float | None = None) -> Answer:
         """Return the task's row once it is completed, failed or cancelled.
 
@@ -260,20 +286,26 @@ class Client:
         def once() -> httpx2.Response:
             return self._http.request(method, path, params=asked, json=body, headers=sent)
 
-        try:
+        with self._told():
             try:
                 response = once()
             except (httpx2.ConnectError, httpx2.ConnectTimeout):
                 raise
             except (httpx2.NetworkError, httpx2.RemoteProtocolError):
                 response = once()  # the connection died under way; the Idempotency-Key makes this harmless
+        return _read(response)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in our own words why the agent could not be asked."""
+        try:
+            yield
         except httpx2.ConnectError as problem:
             raise _not_connected(self.url, problem) from problem
         except httpx2.TimeoutException as problem:
             raise Unreachable(f"The agent at {self.url} does not answer in time") from problem
         except httpx2.HTTPError as problem:
             raise Unreachable(f"The agent at {self.url} cannot be asked: {problem}") from problem
-        return _read(response)
 
 
 def is_local(host: str) -> bool:

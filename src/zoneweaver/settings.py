@@ -15,6 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from zoneweaver.domain.errors import Invalid
 
 DEFAULT_FILE: Final = Path("/etc/zoneweaver-agent/config.yaml")
+PROVISION_KEY: Final = Path("/etc/zoneweaver-agent/ssh/provision_key")
+"""Where the agent's key for guests lies on a real host; in a zone's credentials it means the agent's own key."""
+
 PREFIX: Final = "ZONEWEAVER_"
 DELIMITER: Final = "__"
 
@@ -122,6 +125,7 @@ class HostSettings(Section):
         Path("/usr/bin"),
         Path("/sbin"),
         Path("/usr/lib/zones"),
+        Path("/opt/ooce/bin"),
     )
     """Folders in which host commands are looked for, in this order (`a:b` in the environment)."""
     pfexec: bool = True
@@ -149,8 +153,9 @@ class Audit(Section):
 class ProvisioningSsh(Section):
     """How guests are reached by SSH."""
 
-    key_path: Path = Path("/etc/zoneweaver-agent/ssh/provision_key")
-    """Private key used when a zone's credentials name none."""
+    key_path: Path | None = None
+    """Private key used when a zone's credentials name none; made when it is first needed. Default:
+    `/etc/zoneweaver-agent/ssh/provision_key`, or `ssh/provision_key` in a state folder that is not the usual one."""
     timeout_seconds: float = Field(default=300, gt=0)
     """How long a guest may take until SSH answers."""
     poll_interval_seconds: float = Field(default=10, gt=0)
@@ -282,6 +287,12 @@ class Settings(Section):
     def scratch_path(self) -> Path:
         """Where scripts for host commands are written and removed again."""
         return self.home / "scratch"
+
+    @property
+    def provision_key_path(self) -> Path:
+        """The private key with which guests are reached."""
+        usual = PROVISION_KEY if self.home == Settings.model_fields["home"].default else None
+        return self.provisioning.ssh.key_path or usual or self.home / "ssh" / "provision_key"
 
     @property
     def staging_path(self) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tarfile
 from datetime import datetime
 from typing import Any
 
@@ -424,9 +426,33 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 
+def archive() -> bytes:
+    """An artifact as the document means it: a tar.gz with a playbook."""
+    content = b"- hosts: all\n"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("ansible/playbook.yml")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def uploaded(agent: Agent, content: bytes) -> str:
+    """Upload an artifact and return its id."""
+    prepared = agent.ask("POST", "/artifacts/upload/prepare", {"filename": "site.tar.gz", "size": len(content)}).json()
+    said = agent.headers({"Content-Type": "application/octet-stream"})
+    answer = agent.client.request("POST", prepared["upload_url"], headers=said, content=content)
+    assert answer.status_code == 200, answer.text
+    return str(prepared["artifact_id"])
+
+
 def provisioning(agent: Agent) -> None:
     """The configuration is kept and shown without its password."""
+    recipe = agent.get("/provisioning/recipes/debian-netplan")["recipe"]["id"]
+    configuration = {**CONFIGURATION, "recipe_id": recipe, "artifact_id": uploaded(agent, archive())}
     answer = agent.ask("PUT", "/zones/web-server-01", {"provisioning": CONFIGURATION})
+    refused(answer, 400, "provisioning.recipe_id: Recipe 'uuid-of-debian-netplan-recipe' not found")
+    answer = agent.ask("PUT", "/zones/web-server-01", {"provisioning": configuration})
     assert answer.status_code == 200, answer.text
     assert answer.json() == {
         "success": True,
@@ -438,14 +464,60 @@ def provisioning(agent: Agent) -> None:
     }
     kept = agent.zone("web-server-01")["zone_info"]["provisioning"]
     password = kept["credentials"].pop("password")
-    shown = {**CONFIGURATION, "credentials": {k: v for k, v in CONFIGURATION["credentials"].items() if k != "password"}}
+    shown = {**configuration, "credentials": {k: v for k, v in CONFIGURATION["credentials"].items() if k != "password"}}
     assert kept == shown
     assert set(password) == {"*"}
-    for path in ("/zones", "/zones/web-server-01", "/tasks?limit=1000", "/audit"):
+    pipeline(agent)
+    for path in ("/zones", "/zones/web-server-01", "/tasks?limit=1000", "/audit", f"{PROVISION}/status"):
         assert "STARTcloud24@!" not in agent.ask("GET", path).text
     for place in agent.home.glob("zoneweaver.db*"):
         assert b"STARTcloud24@!" not in place.read_bytes()
     assert "STARTcloud24@!" not in agent.log.read_text(errors="replace")
+
+
+PROVISION = "/zones/web-server-01/provision"
+STAGES_OF_PIPELINE = {
+    "extract": "zfs_create_dataset",
+    "boot": "zone_start",
+    "setup": "zone_setup",
+    "wait_ssh": "zone_wait_ssh",
+    "sync": "zone_sync",
+    "provision": "zone_provision",
+}
+
+
+def pipeline(agent: Agent) -> None:
+    """Begun, watched, cancelled: nobody answers SSH at the example's address."""
+    answer = agent.ask("POST", PROVISION)
+    assert answer.status_code == 202, answer.text
+    body = answer.json()
+    ids = body.pop("pipeline_tasks")
+    assert body == {
+        "success": True,
+        "task_id": body["task_id"],
+        "zone_name": "web-server-01",
+        "operation": "zone_provision",
+        "status": "pending",
+        "message": "Provisioning pipeline started",
+    }
+    rows = {stage: agent.get(f"/tasks/{task}") for stage, task in ids.items()}
+    assert {stage: row["operation"] for stage, row in rows.items()} == STAGES_OF_PIPELINE
+    assert [row["depends_on"] for row in rows.values()] == [None, *list(ids.values())[:-1]]
+    assert {row["parent_task_id"] for row in rows.values()} == {body["task_id"]}
+    assert agent.ended(ids["extract"])["status"] == "completed", agent.output(ids["extract"])
+    assert "rpool/zones/web-server-01/provisioning" in agent.datasets()
+    status = agent.get(f"{PROVISION}/status")
+    assert (status["success"], status["zone_name"], status["status"]) == (True, "web-server-01", "provisioning")
+    assert list(status["progress"]) == list(STAGES_OF_PIPELINE)
+    assert status["progress"]["extract"] == "completed"
+    assert status["current_stage"] in STAGES_OF_PIPELINE.values()
+    assert status["last_provisioned_at"] is None
+    assert agent.ask("POST", PROVISION).status_code == 409
+    answer = agent.ask("POST", f"{PROVISION}/cancel")
+    assert (answer.status_code, answer.json()["success"]) == (200, True)
+    assert agent.ended(body["task_id"])["status"] == "cancelled"
+    answer = agent.ask("POST", f"{PROVISION}/rollback")
+    assert agent.completed(answer)["operation"] == "zone_provision_rollback"
 
 
 def deleting(agent: Agent) -> None:

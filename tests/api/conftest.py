@@ -14,7 +14,7 @@ from tests.api.scripted_network import SAID
 from tests.api.stub_zones import StubZones
 
 from zoneweaver import settings
-from zoneweaver.agent import artifact_limits
+from zoneweaver.agent import artifact_limits, pipeline_defaults
 from zoneweaver.api.app import App
 from zoneweaver.api.routes import TABLE
 from zoneweaver.api.services import Services
@@ -30,8 +30,11 @@ from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
 from zoneweaver.services.nat import Nat
 from zoneweaver.services.network import Network
+from zoneweaver.services.profiles import Profiles
+from zoneweaver.services.provisioning import Provisioning
 from zoneweaver.services.provisioning_network import ProvisioningNetwork
 from zoneweaver.services.queueing import Queueing
+from zoneweaver.services.recipes import Recipes
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
 from zoneweaver.services.tickets import Tickets
@@ -39,6 +42,8 @@ from zoneweaver.settings import Settings
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
 from zoneweaver.store.seal import Seal
+from zoneweaver.store.ssh_key import SshKey
+from zoneweaver.store.staging import Staging
 from zoneweaver.store.zones import ZoneRecord
 from zoneweaver.tasks.events import Events
 from zoneweaver.testing.hosts import ScriptedHost
@@ -113,6 +118,16 @@ def composed(used: Settings, database: Database) -> Api:
         trail=Trail(database=database, clock=clock),
         queueing=Queueing(database=database),
         zones=stub,
+        recipes=Recipes(database=database, host=ScriptedHost(used.home), files=ConfigFiles(ScriptedHost(used.home))),
+        profiles=Profiles(database=database),
+        provisioning=Provisioning(
+            database=database,
+            host=ScriptedHost(used.home),
+            files=ConfigFiles(ScriptedHost(used.home)),
+            staging=Staging(used.staging_path),
+            key=SshKey(used.provision_key_path),
+            defaults=pipeline_defaults(used),
+        ),
         artifacts=Artifacts(database=database, folder=used.staging_path, limits=artifact_limits(used)),
         network=Network(host=host, tasks=host_tasks),
         nat=Nat(host=host, tasks=host_tasks),

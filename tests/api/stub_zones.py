@@ -70,7 +70,15 @@ class StubZones:
 
         return Proposal(tasks=(task,), body=_queued(task, "Zone creation task queued successfully"), guard=guard)
 
-    async def modify(self, name: str, body: Mapping[str, Any], caller: Caller, if_match: str | None) -> Proposal:
+    async def modify(
+        self,
+        name: str,
+        body: Mapping[str, Any],
+        caller: Caller,
+        if_match: str | None,
+        *,
+        cancel_provisioning: bool = False,
+    ) -> Proposal:
         self.bodies.append(body)
         request = ModifyZone.from_json(body)
         record = await self._record(name)
@@ -87,7 +95,14 @@ class StubZones:
         return Proposal(tasks=(task,), body=_queued(task, "Modification queued."))
 
     async def delete(
-        self, name: str, *, cleanup_datasets: bool, force: bool, caller: Caller, if_match: str | None
+        self,
+        name: str,
+        *,
+        cleanup_datasets: bool,
+        force: bool,
+        caller: Caller,
+        if_match: str | None,
+        cancel_provisioning: bool = False,
     ) -> Proposal:
         await self._record(name)
         task = _task(Kind.ZONE_DELETE, name, caller, {"cleanup_datasets": cleanup_datasets, "force": force})
@@ -98,7 +113,9 @@ class StubZones:
         await self.database.run(lambda c: zones.forget(c, name))
         return {"success": True, "zone_name": name, "message": "Zone record removed from database"}
 
-    async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: Caller) -> Proposal:
+    async def power(
+        self, name: str, verb: str, options: Mapping[str, Any], caller: Caller, *, cancel_provisioning: bool = False
+    ) -> Proposal:
         await self._record(name)
         task = _task(VERBS[verb], name, caller, dict(options))
         there = {"success": True, "zone_name": name, "operation": task.kind.value, "status": "already_stopped"}

@@ -84,6 +84,7 @@ async def test_answers_are_what_the_description_says(api: Api) -> None:
     await finish(api, done)
     client = await api.client()
     await client.post("/zones", json={"name": "new", "brand": "bhyve"})
+    await client.post("/provisioning/profiles", json={"name": "base"})
     made = await uploaded(client)
     ids = {"artifacts": made["artifact_id"]}
     checked = 0
@@ -92,6 +93,7 @@ async def test_answers_are_what_the_description_says(api: Api) -> None:
             continue
         path = route.path.replace("{name}", "web").replace("{task_id}", made["task_id"])
         path = path.replace("{link}", LINKS.get(route.path, ""))
+        path = path.replace("{recipe_id}", "debian-netplan").replace("{profile_id}", "base")
         answer = await client.get(path.replace("{id}", ids.get(route.tag, done)))
         assert answer.status_code == 200, route.path
         schema = {"$ref": f"#/components/schemas/{route.answer.__name__}"}

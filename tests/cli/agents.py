@@ -88,7 +88,7 @@ def stub(*, certificate: Path | None = None) -> Iterator[Stub]:
                 path=parts.path,
                 query={name: values[0] for name, values in parse_qs(parts.query).items()},
                 headers={name.lower(): value for name, value in self.headers.items()},
-                body=json.loads(raw) if raw else None,
+                body=raw if "octet" in (self.headers.get("content-type") or "") else json.loads(raw) if raw else None,
             )
             reply = agent.next(request)
             if isinstance(reply, Events):

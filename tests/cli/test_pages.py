@@ -28,7 +28,11 @@ def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("words", [[], ["zones"], ["zones", "create"]], ids=lambda words: "-".join(words) or "all")
+@pytest.mark.parametrize(
+    "words",
+    [[], ["zones"], ["zones", "create"], ["recipes"], ["recipes", "test"]],
+    ids=lambda words: "-".join(words) or "all",
+)
 def test_help_reads_as_it_was_meant(words: list[str]):
     """The help is what was read and found good; `python -m zoneweaver … --help > tests/cli/pages/…` renews it."""
     shown = run("-m", "zoneweaver", *words, "--help").stdout

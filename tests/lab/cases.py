@@ -127,6 +127,10 @@ OPERATIONS = [
     Operation("halt", "running", "POST", "/zones/web/halt", way="power"),
     Operation("halt_unsettled", "unsettled", "POST", "/zones/web/halt", way="power"),
     Operation("restart", "running", "POST", "/zones/web/restart", way="power"),
+    Operation("rollback", "provisioned", "POST", "/zones/web/provision/rollback", way="pivot", boots=True),
+    Operation(
+        "delete_provisioned", "provisioned", "DELETE", "/zones/web?cleanup_datasets=true", way="pivot", boots=True
+    ),
     Operation("reset", "running", "POST", "/zones/web/reset", way="power"),
 ]
 
@@ -160,7 +164,7 @@ OPERATIONS += [
     ),
     Operation(
         "provisioning_network_teardown",
-        "provisioned",
+        "networked",
         "DELETE",
         "/provisioning/network/teardown",
         ours=_PROVISIONING,
@@ -168,7 +172,7 @@ OPERATIONS += [
     ),
     Operation(
         "network_nat",
-        "provisioned",
+        "networked",
         "POST",
         "/network/nat/rules",
         {"type": "bimap", "bridge": "igb0", "subnet": "10.190.190.9/32", "target": "192.0.2.99/32"},
@@ -177,7 +181,7 @@ OPERATIONS += [
     ),
     Operation(
         "network_dhcp_host",
-        "provisioned",
+        "networked",
         "POST",
         "/network/dhcp/hosts",
         {"hostname": "web01", "mac": "2:8:20:1:2:3", "ip": "10.190.190.9"},

@@ -118,11 +118,25 @@ class Setups:
             worlds.say(lab.world, *argv)
         return self._rest(lab)
 
-    def _make_provisioned(self) -> Setup:
+    def _make_networked(self) -> Setup:
         """The provisioning network, as a setup makes it."""
         lab = self.lab("empty")
         lab.do("POST", "/provisioning/network/setup", {})
         return self._rest(lab)
+
+    def _make_provisioned(self) -> Setup:
+        """The zone runs, and was provisioned: its tree, with snapshots from before and after of it and of the disk."""
+        lab = self.lab("installed")
+        tags = ("-o", "zoneweaver:zone=web", "-o", "zoneweaver:task=earlier")
+        worlds.say(lab.world, "zfs", "create", *tags, "rpool/zones/web/provisioning")
+        Path(lab.world.host("/rpool/zones/web/provisioning/playbook.yml")).write_text(
+            "- hosts: all\n", encoding="utf-8"
+        )
+        for moment in ("pre", "post"):
+            for dataset in ("provisioning", "root"):
+                worlds.say(lab.world, "zfs", "snapshot", *tags, f"rpool/zones/web/{dataset}@{moment}-provision")
+            worlds.write(lab.world, "rpool/zones/web/root", "the configured system of web")
+        return replace(self._rest(lab), running=("web",))
 
     def _make_mixed(self) -> Setup:
         """As installed, with things of others inside the zone's own root: a dataset, a snapshot, a clone of a disk."""

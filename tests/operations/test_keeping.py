@@ -43,6 +43,7 @@ class Blind:
         self.scratch = host.scratch
         self.path = host.path
         self.run = host.run
+        self.attach = host.attach
 
     async def ask(self, query: Query[T]) -> T:
         """Ask, unless it is the one question."""

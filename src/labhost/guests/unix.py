@@ -261,7 +261,8 @@ class Unix:
     def _prompt(self) -> None:
         self.terminal.echo = self.echoing
         self.terminal.limit = 0
-        self.terminal.say(self.shell.session.env.get("PS1") or self.prompt())
+        own = self.shell.session.env.get("PS1", "")
+        self.terminal.say(own.replace("$?", str(self.shell.status)) or self.prompt())
 
     def _typed(self, line: str | None) -> None:
         if self.reading and self.steps is not None:

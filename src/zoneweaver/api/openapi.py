@@ -25,6 +25,8 @@ TAGS: Final = {
     "artifacts": "Files that people give to the agent: archives to provision guests with, CD-ROMs, disk images.",
     "network": "The host's links, addresses, routes, forwarding, address translation and DHCP.",
     "provisioning network": "The network that guests are provisioned on, made and taken away as a whole.",
+    "recipes": "How guests are set up over their serial console, step by step.",
+    "provisioning": "From a bare zone to a configured server.",
     "tasks": "Everything that takes longer than an answer is a task: durable, visible, and undone when it fails.",
     "streams": "What happens, as it happens.",
     "keys": "Who may ask, and for what.",

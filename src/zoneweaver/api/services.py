@@ -13,8 +13,11 @@ from zoneweaver.services.keys import Keys
 from zoneweaver.services.metrics import Metrics
 from zoneweaver.services.nat import Nat
 from zoneweaver.services.network import Network
+from zoneweaver.services.profiles import Profiles
+from zoneweaver.services.provisioning import Provisioning
 from zoneweaver.services.provisioning_network import ProvisioningNetwork
 from zoneweaver.services.queueing import Queueing
+from zoneweaver.services.recipes import Recipes
 from zoneweaver.services.system import System
 from zoneweaver.services.tasks import Tasks
 from zoneweaver.services.tickets import Tickets
@@ -38,6 +41,9 @@ class Services:
     nat: Nat
     dhcp: Dhcp
     provisioning_network: ProvisioningNetwork
+    recipes: Recipes
+    profiles: Profiles
+    provisioning: Provisioning
     tasks: Tasks
     system: System
     metrics: Metrics

@@ -128,7 +128,9 @@ class CloudInit(Body):
     resolvers: Line = NOT_GIVEN
     """Name servers, separated by commas."""
     sshkey: Line = NOT_GIVEN
-    """Public key (or a file with keys) for the guest's first user."""
+    """Public key (or a file with one) for the guest's first user. Default at creation: the agent's own."""
+    provision_key: bool = NOT_GIVEN
+    """At creation: take the agent's own key for `sshkey` when that is left out (true)."""
 
 
 class Attributes(Body):
@@ -308,7 +310,14 @@ class ListZones(Page):
     """Only zones whose name holds this text."""
 
 
-class DeleteZone(Query):
+class Unprovisioned(Query):
+    """What becomes of a pipeline that is active for the zone."""
+
+    cancel_provisioning: bool = False
+    """Cancel the zone's provisioning first; without it, 409 while it is under way."""
+
+
+class DeleteZone(Unprovisioned):
     """How much goes with the zone."""
 
     cleanup_datasets: bool = False
@@ -317,7 +326,7 @@ class DeleteZone(Query):
     """Accepted for older clients; a running zone is halted in any case."""
 
 
-class StopZone(Query):
+class StopZone(Unprovisioned):
     """How patiently."""
 
     force: bool = False

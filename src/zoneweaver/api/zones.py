@@ -43,12 +43,27 @@ class Zones(Protocol):
         """Propose a creation. Raises Invalid and Conflict."""
         ...
 
-    async def modify(self, name: str, body: Mapping[str, Any], caller: Caller, if_match: str | None) -> Proposal:
+    async def modify(
+        self,
+        name: str,
+        body: Mapping[str, Any],
+        caller: Caller,
+        if_match: str | None,
+        *,
+        cancel_provisioning: bool = False,
+    ) -> Proposal:
         """Propose a modification. Raises Invalid, NotFound, Conflict and PreconditionFailed."""
         ...
 
     async def delete(
-        self, name: str, *, cleanup_datasets: bool, force: bool, caller: Caller, if_match: str | None
+        self,
+        name: str,
+        *,
+        cleanup_datasets: bool,
+        force: bool,
+        caller: Caller,
+        if_match: str | None,
+        cancel_provisioning: bool = False,
     ) -> Proposal:
         """Propose a deletion. Raises NotFound, Conflict and PreconditionFailed."""
         ...
@@ -57,7 +72,9 @@ class Zones(Protocol):
         """Forget the record. Raises NotFound, and Conflict when the host still has the zone."""
         ...
 
-    async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: Caller) -> Proposal:
+    async def power(
+        self, name: str, verb: str, options: Mapping[str, Any], caller: Caller, *, cancel_provisioning: bool = False
+    ) -> Proposal:
         """Propose `start`, `stop`, `restart`, `halt` or `reset`. Raises NotFound and Conflict."""
         ...
 
@@ -109,8 +126,13 @@ async def get_pending(call: Call) -> Answer:
 
 async def modify_zone(call: Call) -> Answer:
     """Queue a modification, or carry it out when only memory changes."""
-    name, if_match = _name(call), call.header(b"if-match")
-    return await queued(call, lambda: call.services.zones.modify(name, call.body, call.caller, if_match))
+    name, if_match, asked = _name(call), call.header(b"if-match"), call.asked(models.Unprovisioned)
+    return await queued(
+        call,
+        lambda: call.services.zones.modify(
+            name, call.body, call.caller, if_match, cancel_provisioning=asked.cancel_provisioning
+        ),
+    )
 
 
 async def delete_zone(call: Call) -> Answer:
@@ -124,6 +146,7 @@ async def delete_zone(call: Call) -> Answer:
             force=asked.force,
             caller=call.caller,
             if_match=call.header(b"if-match"),
+            cancel_provisioning=asked.cancel_provisioning,
         ),
     )
 
@@ -136,8 +159,14 @@ async def forget_zone(call: Call) -> Answer:
 async def stop_zone(call: Call) -> Answer:
     """Queue a stop."""
     name, asked = _name(call), call.asked(models.StopZone)
-    options = {"timeout": call.services.settings.zones.stop_timeout_seconds, **asked.model_dump(exclude_none=True)}
-    return await queued(call, lambda: call.services.zones.power(name, "stop", options, call.caller))
+    given = asked.model_dump(exclude_none=True, exclude={"cancel_provisioning"})
+    options = {"timeout": call.services.settings.zones.stop_timeout_seconds, **given}
+    return await queued(
+        call,
+        lambda: call.services.zones.power(
+            name, "stop", options, call.caller, cancel_provisioning=asked.cancel_provisioning
+        ),
+    )
 
 
 async def start_zone(call: Call) -> Answer:
@@ -166,8 +195,11 @@ async def discover(call: Call) -> Answer:
 
 
 async def _power(call: Call, verb: str) -> Answer:
-    name = _name(call)
-    return await queued(call, lambda: call.services.zones.power(name, verb, {}, call.caller))
+    name, asked = _name(call), call.asked(models.Unprovisioned)
+    return await queued(
+        call,
+        lambda: call.services.zones.power(name, verb, {}, call.caller, cancel_provisioning=asked.cancel_provisioning),
+    )
 
 
 def _name(call: Call) -> str:
@@ -242,6 +274,7 @@ ROUTES: Final = (
         handler=modify_zone,
         tag="zones",
         scope=Scope.WRITE,
+        query=models.Unprovisioned,
         body=models.ModifyZone,
         answer=models.Queued,
         status=202,
@@ -315,6 +348,7 @@ ROUTES: Final = (
         handler=start_zone,
         tag="power",
         scope=Scope.OPERATE,
+        query=models.Unprovisioned,
         answer=models.Queued,
         status=202,
         refusals=(404, 409),
@@ -345,6 +379,7 @@ ROUTES: Final = (
         handler=restart_zone,
         tag="power",
         scope=Scope.OPERATE,
+        query=models.Unprovisioned,
         answer=models.Queued,
         status=202,
         refusals=(404, 409),
@@ -360,6 +395,7 @@ ROUTES: Final = (
         handler=halt_zone,
         tag="power",
         scope=Scope.OPERATE,
+        query=models.Unprovisioned,
         answer=models.Queued,
         status=202,
         refusals=(404, 409),
@@ -375,6 +411,7 @@ ROUTES: Final = (
         handler=reset_zone,
         tag="power",
         scope=Scope.OPERATE,
+        query=models.Unprovisioned,
         answer=models.Queued,
         status=202,
         refusals=(404, 409),

@@ -23,6 +23,10 @@ app: Final = App(
 for _name, _help in {
     "zones": "Create, change, start, stop and delete zones.",
     "tasks": "See what was asked, how far it is, and stop or repeat it.",
+    "provision": "From a bare zone to a configured server, in six stages.",
+    "artifacts": "Give files to the agent: what zones are provisioned with, images.",
+    "recipes": "Set up guests over their console, step by step.",
+    "profiles": "Keep what many zones are provisioned with.",
     "keys": "Make and take back API keys.",
     "audit": "See who changed what.",
     "lab": "An emulated OmniOS host on this machine, to try everything on.",

@@ -79,6 +79,13 @@ def error(sentence: str) -> None:
     sys.stderr.flush()
 
 
+def agreed(question: str) -> bool:
+    """Ask on stderr, and say whether the answer on stdin is yes."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
 def width() -> int | None:
     """Return the terminal's width in columns, or None when stdout is no terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -41,6 +41,13 @@ ENDINGS: Final[Mapping[str, str]] = {
     "zone_halt": "Zone {zone} is halted",
     "zone_restart": "Zone {zone} is running again",
     "zone_reset": "Zone {zone} is running again",
+    "recipe_test": "The recipe has done its work in zone {zone}",
+    "zfs_create_dataset": "The artifact of zone {zone} is unpacked",
+    "zone_setup": "The network of zone {zone} is set up",
+    "zone_wait_ssh": "Zone {zone} answers by SSH",
+    "zone_sync": "The folders are in zone {zone}",
+    "zone_provision": "Zone {zone} is provisioned",
+    "zone_provision_rollback": "Zone {zone} is as it was before it was provisioned",
     "zone_discover": "The zones of the host are known",
 }
 
@@ -99,7 +106,7 @@ class Watch:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress | None]:
+def progress() -> Iterator[Progress | None]:
     """Yield a live bar on stderr, or None where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None
@@ -125,7 +132,7 @@ def follow(agent: Connection, client: Client, task_ids: Sequence[str], *, output
     final: Answer | None = None
     for task_id in task_ids:
         try:
-            with _progress() as bar:
+            with progress() as bar:
                 final = client.wait_for(task_id, heard=Watch(output=output, bar=bar).heard)
         except KeyboardInterrupt:
             terminal.note(f"\nThe task goes on. Watch it: zoneweaver tasks watch {task_id}")
@@ -142,7 +149,11 @@ def follow(agent: Connection, client: Client, task_ids: Sequence[str], *, output
 
 
 def tell_success(row: Mapping[str, Any]) -> None:
-    """Say that a task is completed."""
+    """Say that a task is completed, or that there was nothing to do."""
+    skipped = (row.get("progress_info") or {}).get("skipped")
+    if skipped:
+        terminal.say(f"{row.get('operation')} has nothing to do: {skipped}.")
+        return
     ending = ENDINGS.get(str(row.get("operation")), "{operation} is completed")
     terminal.say(ending.format(zone=row.get("zone_name"), operation=row.get("operation")) + ".")
 

@@ -70,9 +70,7 @@ def _agreed(client: Client, name: str, query: dict[str, Any]) -> bool:
         terminal.note(f"Zone {name} has no datasets of its own that would be destroyed.")
     for dataset, reason in plans.kept(plan):
         terminal.note(f"Kept: {dataset} ({reason})")
-    sys.stderr.write(f"Delete {name}? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    return terminal.agreed(f"Delete {name}?")
 
 
 def forget(name: str, /, *, agent: Connection = DEFAULTS) -> None:

@@ -38,6 +38,14 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+_WORDS: Final = ("passw", "passphrase", "become_pass", "vault_pass", "secret", "token", "private_key", "api_key")
+
+
+def says_secret(name: str) -> bool:
+    """Say whether what bears this name is not to be shown."""
+    return any(word in name.lower() for word in _WORDS)
+
+
 Text = str | Secret
 """A value that may be secret."""
 

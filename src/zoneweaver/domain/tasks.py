@@ -50,6 +50,13 @@ class Kind(enum.StrEnum):
     NETWORK_DHCP_SERVICE = "network_dhcp_service"
     PROVISIONING_NETWORK_SETUP = "provisioning_network_setup"
     PROVISIONING_NETWORK_TEARDOWN = "provisioning_network_teardown"
+    RECIPE_TEST = "recipe_test"
+    ZFS_CREATE_DATASET = "zfs_create_dataset"
+    ZONE_SETUP = "zone_setup"
+    ZONE_WAIT_SSH = "zone_wait_ssh"
+    ZONE_SYNC = "zone_sync"
+    ZONE_PROVISION = "zone_provision"
+    ZONE_PROVISION_ROLLBACK = "zone_provision_rollback"
     DEMO = "demo"
 
 
@@ -77,6 +84,13 @@ PRIORITIES: Final[Mapping[Kind, int]] = {
     Kind.NETWORK_DHCP_SERVICE: 60,
     Kind.PROVISIONING_NETWORK_SETUP: 60,
     Kind.PROVISIONING_NETWORK_TEARDOWN: 60,
+    Kind.RECIPE_TEST: 40,
+    Kind.ZFS_CREATE_DATASET: 60,
+    Kind.ZONE_SETUP: 60,
+    Kind.ZONE_WAIT_SSH: 60,
+    Kind.ZONE_SYNC: 60,
+    Kind.ZONE_PROVISION: 60,
+    Kind.ZONE_PROVISION_ROLLBACK: 60,
     Kind.DEMO: 40,
 }
 

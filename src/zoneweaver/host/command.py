@@ -61,7 +61,7 @@ class Command:
 
 
 SCRIPT_PLACE = "{script}"
-"""Stands in argv where the path of the command's script goes."""
+"""Stands in argv where the path of the command's script goes, alone or after an `@`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

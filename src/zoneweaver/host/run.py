@@ -11,18 +11,23 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
+import anyio
+import anyio.to_thread
+
 from zoneweaver.domain.errors import AgentError, CommandFailed, CommandMissing, CommandTimeout, Unparseable
 from zoneweaver.domain.secret import MASK, Secret
-from zoneweaver.host import script
+from zoneweaver.host import script, terminal
 from zoneweaver.host.command import SCRIPT_PLACE, Command, Completed, Query
 from zoneweaver.host.process import Conversation, Ended, NotStarted
 from zoneweaver.host.script import Script
+from zoneweaver.host.terminal import Terminal
 
 T = TypeVar("T")
 
@@ -93,6 +98,34 @@ class Host:
             why = f"{type(error).__name__}: {error}"
             raise Unparseable(argv=completed.argv, text=completed.stdout, why=why) from error
 
+    @asynccontextmanager
+    async def attach(self, command: Command, *, guard: int | None = None) -> AsyncIterator[Terminal]:
+        """Run a command at a terminal of its own for the length of the block; it is gone at its end.
+
+        Raises CommandMissing. `guard` is a file descriptor that the command inherits.
+        """
+        started = time.monotonic()
+        argv, env = self._argv(command.argv, None), self._environment()
+        pfexec = self.find("pfexec") if self.pfexec else None
+        inherited = () if guard is None else (guard,)
+        try:
+            with anyio.CancelScope(shield=True):  # a process that was started must be known
+                attached = await anyio.to_thread.run_sync(
+                    lambda: terminal.start(argv, env=env, grace=self.grace, pfexec=pfexec, inherited=inherited)
+                )
+        except OSError as error:
+            raise CommandMissing(command=command.argv[0], reason=error.strerror or str(error)) from error
+        try:
+            yield attached
+        finally:
+            left = await attached.close()
+            seconds = time.monotonic() - started
+            outcome = Completed(
+                argv=command.argv, exit_status=left.status, stdout="", stderr=left.stderr, seconds=seconds
+            )
+            for observer in self.observers:
+                observer(command, outcome, seconds)
+
     def find(self, name: str) -> str | None:
         """Return the path of a command, or None when it is in none of the folders."""
         if "/" in name:
@@ -119,7 +152,7 @@ class Host:
 
             conversation = Conversation(
                 argvs=argvs,
-                env={"LC_ALL": "C", "PATH": ":".join(self.command_path)},
+                env=self._environment(),
                 stdin=command.stdin,
                 timeout=command.timeout,
                 grace=self.grace,
@@ -135,8 +168,12 @@ class Host:
                 raise CommandMissing(command=name, reason=error.reason) from error
         return _judged(command, ended, time.monotonic() - started, hide)
 
+    def _environment(self) -> dict[str, str]:
+        return {"LC_ALL": "C", "PATH": ":".join(self.command_path)}
+
     def _argv(self, argv: tuple[str, ...], script: str | None) -> list[str]:
-        words = [script if script is not None and word == SCRIPT_PLACE else word for word in argv]
+        places = {} if script is None else {SCRIPT_PLACE: script, f"@{SCRIPT_PLACE}": f"@{script}"}
+        words = [places.get(word, word) for word in argv]
         found = self.find(words[0])
         if found is None:
             raise CommandMissing(command=words[0], reason=f"not found in {':'.join(self.command_path)}")

@@ -21,15 +21,22 @@ from zoneweaver.operations.network_nat_rule_create import NetworkNatRuleCreate
 from zoneweaver.operations.network_nat_rule_delete import NetworkNatRuleDelete
 from zoneweaver.operations.provisioning_network_setup import ProvisioningNetworkSetup
 from zoneweaver.operations.provisioning_network_teardown import ProvisioningNetworkTeardown
+from zoneweaver.operations.recipe_test import RecipeTest
+from zoneweaver.operations.zfs_create_dataset import ZfsCreateDataset
 from zoneweaver.operations.zone_create import ZoneCreate
 from zoneweaver.operations.zone_delete import ZoneDelete
 from zoneweaver.operations.zone_discover import ZoneDiscover
 from zoneweaver.operations.zone_halt import ZoneHalt
 from zoneweaver.operations.zone_modify import ZoneModify
+from zoneweaver.operations.zone_provision import ZoneProvision
+from zoneweaver.operations.zone_provision_rollback import ZoneProvisionRollback
 from zoneweaver.operations.zone_reset import ZoneReset
 from zoneweaver.operations.zone_restart import ZoneRestart
+from zoneweaver.operations.zone_setup import ZoneSetup
 from zoneweaver.operations.zone_start import ZoneStart
 from zoneweaver.operations.zone_stop import ZoneStop
+from zoneweaver.operations.zone_sync import ZoneSync
+from zoneweaver.operations.zone_wait_ssh import ZoneWaitSsh
 from zoneweaver.tasks.operation import Operation
 
 OPERATIONS: Final[Mapping[Kind, Operation]] = {
@@ -58,6 +65,13 @@ OPERATIONS: Final[Mapping[Kind, Operation]] = {
         NetworkDhcpService(),
         ProvisioningNetworkSetup(),
         ProvisioningNetworkTeardown(),
+        RecipeTest(),
+        ZfsCreateDataset(),
+        ZoneSetup(),
+        ZoneWaitSsh(),
+        ZoneSync(),
+        ZoneProvision(),
+        ZoneProvisionRollback(),
         Demo(),
     )
 }

@@ -116,6 +116,14 @@ class Wanted:
         return list(names)
 
 
+def root_of_zone(zone: str, pool: str, dataset: str, remembered: str | None) -> str:
+    """Return the dataset that everything of a zone lies in. Raises Conflict when it bears another name."""
+    root = remembered or f"{pool}/{dataset}/{zone}"
+    if root.rpartition("/")[2] != zone or root.count("/") < 1:
+        raise Conflict(f"Dataset {root} is not the root of zone {zone}", code="not_its_root")
+    return root
+
+
 def ancestors(name: str) -> list[str]:
     """Return the datasets above this one, the pool first."""
     parts = name.split("/")

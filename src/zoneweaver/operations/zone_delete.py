@@ -17,7 +17,7 @@ from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zfs, zoneadm, zonecfg
 from zoneweaver.host.command import Command
-from zoneweaver.operations import configuration, power, records, volumes
+from zoneweaver.operations import configuration, power, records, snapshots, volumes
 from zoneweaver.operations.begun import begun
 from zoneweaver.operations.zone_create import state_of
 from zoneweaver.tasks.context import Context
@@ -54,7 +54,8 @@ class ZoneDelete:
         records.refuse_changed(record, ctx.params.get("if_match"))
         # The file says the same as an export and costs no process; only a zone without one is asked about.
         config = None if line is None else ctx.files.read(zone) or await configuration.read(ctx, zone)
-        root = _root(zone, ctx.params["defaults"], record.root_dataset if record else None)
+        places = ctx.params["defaults"]
+        root = volumes.root_of_zone(zone, places["pool"], places["dataset"], record.root_dataset if record else None)
         attached = list(record.attached) if record else []
         cleanup = bool(ctx.params.get("cleanup_datasets"))
         installed = line is not None and line.state is not ZoneState.CONFIGURED
@@ -83,6 +84,7 @@ class ZoneDelete:
             "destroy": list(planned.destroy) if cleanup else [],
             "keep": [{"dataset": name, "reason": why} for name, why in planned.keep] if cleanup else [],
             "whole": planned.whole,
+            "snapshots": await _left_on(ctx, zone, [*attached, *dict(planned.keep)]) if cleanup else [],
         }
 
     def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:
@@ -100,13 +102,6 @@ class ZoneDelete:
         if ctx.params.get("cleanup_datasets"):
             found.append(_clean_up(zone, survey))
         return [*found, records.forget(zone)]
-
-
-def _root(zone: str, defaults: Mapping[str, str], remembered: str | None) -> str:
-    root = remembered or f"{defaults['pool']}/{defaults['dataset']}/{zone}"
-    if root.rpartition("/")[2] != zone or root.count("/") < 1:
-        raise Conflict(f"Dataset {root} is not the root of zone {zone}", code="not_its_root")
-    return root
 
 
 async def _below(ctx: Context, zonepath: str, there: Mapping[str, zfs.Dataset]) -> Mapping[str, zfs.Dataset]:
@@ -200,6 +195,14 @@ def decide(
         keep=tuple(sorted(keep.items())),
         whole=whole,
     )
+
+
+async def _left_on(ctx: Context, zone: str, kept: Sequence[str]) -> list[str]:
+    """Return the snapshots of the zone's provisioning that are on datasets which stay."""
+    datasets = list(dict.fromkeys(kept))
+    names = [*snapshots.of(datasets, snapshots.PRE), *snapshots.of(datasets, snapshots.POST)]
+    found = await ctx.ask(zfs.survey(names)) if names else {}
+    return [name for name, snapshot in found.items() if snapshot.owned_for_zone(zone) and not snapshot.clones]
 
 
 def _refuse_another(ctx: Context, zone: str, survey: Mapping[str, Any]) -> None:
@@ -317,6 +320,9 @@ def _clean_up(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
             except CommandFailed as error:
                 if not zfs.said_missing(error.stderr):
                     raise
+        stays = [*survey["attached"], *dict(found.keep)] if survey.get("snapshots") else []
+        for name in await _left_on(ctx, zone, stays):
+            await ctx.run(zfs.destroy(name))
         if found.destroy:
             left = await ctx.ask(zfs.survey([root], recursive=True))
             still = next((name for name in found.destroy if name in left), None)
@@ -331,7 +337,10 @@ def _clean_up(zone: str, survey: Mapping[str, Any]) -> Step[Context]:
         progress=80,
         status="destroying_datasets",
         facts={"destroys": survey["destroy"], "keeps": survey["keep"]},
-        planned=_destroying(root, Cleanup(destroy=_after_uninstall(survey), keep=(), whole=survey["whole"])),
+        planned=(
+            *_destroying(root, Cleanup(destroy=_after_uninstall(survey), keep=(), whole=survey["whole"])),
+            *(zfs.destroy(name) for name in survey.get("snapshots", ())),
+        ),
     )
 
 

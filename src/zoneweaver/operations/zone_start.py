@@ -5,30 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zoneweaver.domain.pipeline import STAGE
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zoneadm
-from zoneweaver.operations import power
+from zoneweaver.operations import console, power, stages
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Outputs, Step
 
 
 class ZoneStart:
-    """Start a zone. Parameters: `grace`, seconds for which it must stay up."""
+    """Start a zone.
+
+    Parameters: `grace`, seconds for which it must stay up; `listen`, whether what its console says meanwhile is kept
+    for the recipe that comes next; or `skip`, why there is nothing to do.
+    """
 
     kind = Kind.ZONE_START
 
-    async def survey(self, ctx: Context) -> dict[str, Any]:
+    async def survey(self, ctx: Context) -> Mapping[str, Any]:
         """See in what state the zone is, so that the way back leads there."""
-        return {"state": (await power.state(ctx, str(ctx.zone_name))).value}
+        console.HEARD.pop(str(ctx.zone_name), None)
+        if await stages.left_out(ctx):
+            return stages.NOTHING
+        found = await power.state(ctx, str(ctx.zone_name))
+        if found is ZoneState.RUNNING and STAGE in ctx.metadata:
+            await stages.skip(ctx, "the zone runs already")
+            return stages.NOTHING
+        return {"state": found.value}
 
     def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:
         """Return the one step; undone by a halt, unless the zone was up before."""
+        if not survey:
+            return []
         zone = str(ctx.zone_name)
         was_up = ZoneState(survey["state"]).active
 
         async def do(ctx: Context, _: Outputs) -> None:
-            await power.boot(ctx, zone)
+            if ctx.params.get("listen"):
+                await console.listening(ctx, zone, lambda: power.boot(ctx, zone))
+            else:
+                await power.boot(ctx, zone)
 
         async def undo(ctx: Context, _: Outputs) -> None:
             if not was_up:

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
+from anyio import to_thread
 from sqlalchemy import Connection
 
+from zoneweaver.domain import provisioning
 from zoneweaver.domain.attributes import DEFAULT_RAM, DEFAULT_VCPUS
-from zoneweaver.domain.errors import Conflict, Invalid, NotFound
+from zoneweaver.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from zoneweaver.domain.requests import CreateZone, ModifyZone, NewVolume
 from zoneweaver.domain.secret import MASK, Secret, masked
 from zoneweaver.domain.tasks import Kind, NewTask, Status, Task, stamp
@@ -21,10 +24,13 @@ from zoneweaver.host.run import Host
 from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.operations import records
 from zoneweaver.services.callers import Caller
+from zoneweaver.services.configurations import accepted
 from zoneweaver.services.hosttasks import HostTasks
+from zoneweaver.services.provisioning import refuse_active
 from zoneweaver.services.queueing import Proposal
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
+from zoneweaver.store.ssh_key import SshKey
 from zoneweaver.store.zones import ZoneRecord
 from zoneweaver.tasks import history, queue
 
@@ -35,6 +41,9 @@ POWER: Final = {
     "restart": Kind.ZONE_RESTART,
     "reset": Kind.ZONE_RESET,
 }
+
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,11 +58,14 @@ class Defaults:
 class Zones:
     """Everything that can be asked about zones."""
 
-    def __init__(self, *, database: Database, host: Host, files: ConfigFiles, defaults: Defaults) -> None:
+    def __init__(
+        self, *, database: Database, host: Host, files: ConfigFiles, defaults: Defaults, provision_key: SshKey
+    ) -> None:
         self._database = database
         self._host = host
         self._files = files
         self._defaults = defaults
+        self._key = provision_key
 
     # --- answers
 
@@ -140,7 +152,8 @@ class Zones:
         if request.template is not None:
             await self._check_template(request)
         on_host = request.name in self._files.index()
-        task = self._task(Kind.ZONE_CREATE, request.name, {"request": sealed(body), "defaults": self._places()}, caller)
+        asked = await self._with_configuration(sealed(await self._with_key(body)), None)
+        task = self._task(Kind.ZONE_CREATE, request.name, {"request": asked, "defaults": self._places()}, caller)
         answer = _queued(task, "Zone creation task queued successfully")
         proposed = [task]
         if request.start_after_create:
@@ -164,6 +177,26 @@ class Zones:
 
         return Proposal(tasks=tuple(proposed), body=answer, guard=guard)
 
+    async def _with_key(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Let cloud-init know the agent's own key, unless the request names another or does not want it."""
+        given = body.get("cloud_init")
+        if not given:
+            return body
+        wanted = {name: value for name, value in given.items() if name != "provision_key"}
+        if given.get("provision_key", True) and "sshkey" not in wanted and wanted.get("enabled", "on") == "on":
+            try:
+                wanted["sshkey"] = (await to_thread.run_sync(self._key.public)).line
+            except Unavailable as error:
+                log.warning("cloud-init is told no key of the agent's", zone=body["name"], error=error.message)
+        return {**body, "cloud_init": wanted}
+
+    async def _with_configuration(self, asked: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return a request with its provisioning configuration as it is kept. Raises Invalid."""
+        given = asked.get("provisioning")
+        if given is None:
+            return asked
+        return {**asked, "provisioning": await self._database.read(lambda c: accepted(c, given, before))}
+
     async def _check_template(self, request: CreateZone) -> None:
         assert request.template is not None  # noqa: S101 - the caller looked
         snapshot = request.template.snapshot
@@ -178,10 +211,19 @@ class Zones:
                 field="boot_volume.size",
             )
 
-    async def modify(self, name: str, body: Mapping[str, Any], caller: Caller, if_match: str | None) -> Proposal:
-        """Propose a modification; it waits for a creation that is under way. Raises NotFound.
+    async def modify(
+        self,
+        name: str,
+        body: Mapping[str, Any],
+        caller: Caller,
+        if_match: str | None,
+        *,
+        cancel_provisioning: bool = False,
+    ) -> Proposal:
+        """Propose a modification; it waits for a creation that is under way.
 
-        Notes, tags and provisioning alone are written at once, without a task.
+        Notes, tags and provisioning alone are written at once, without a task. Raises NotFound, and Conflict while the
+        zone is provisioned, unless that is to be cancelled.
         """
         request = ModifyZone.from_json(body)
         on_host = name in self._files.index()
@@ -189,13 +231,14 @@ class Zones:
         if record is None and not on_host and creation is None:
             raise _unknown(name)
         if not request.touches_host:
-            return self._annotate(name, request, body, if_match)
+            return self._annotate(name, request, if_match)
         running = record is not None and _is_active(record.status)
         waits = running and (request != ModifyZone(autoboot=request.autoboot, force=request.force))
+        asked = await self._with_configuration(sealed(body), None if record is None else record.provisioning)
         task = self._task(
             Kind.ZONE_MODIFY,
             name,
-            {"request": sealed(body), "defaults": self._places(), "if_match": if_match},
+            {"request": asked, "defaults": self._places(), "if_match": if_match},
             caller,
             depends_on=creation.id if creation else None,
         )
@@ -204,19 +247,22 @@ class Zones:
 
         def guard(c: Connection) -> None:
             records.refuse_changed(zones.get(c, name), if_match)
+            refuse_active(c, name, cancel_first=cancel_provisioning, by=caller.name)
 
         return Proposal(tasks=(task,), body=answer, guard=guard)
 
-    def _annotate(self, name: str, request: ModifyZone, body: Mapping[str, Any], if_match: str | None) -> Proposal:
+    def _annotate(self, name: str, request: ModifyZone, if_match: str | None) -> Proposal:
         def guard(c: Connection) -> None:
-            records.refuse_changed(zones.get(c, name), if_match)
+            record = zones.get(c, name)
+            records.refuse_changed(record, if_match)
             given: dict[str, Any] = {}
             if request.tags is not None:
                 given["tags"] = request.tags
             if request.notes is not None:
                 given["notes"] = request.notes
             if request.provisioning is not None:
-                given["provisioning"] = sealed(body)["provisioning"]
+                before = None if record is None else record.provisioning
+                given["provisioning"] = accepted(c, request.provisioning, before)
             zones.annotate(c, name, **given)
 
         answer = {
@@ -230,11 +276,19 @@ class Zones:
         return Proposal(tasks=(), body=answer, status=200, guard=guard)
 
     async def delete(
-        self, name: str, *, cleanup_datasets: bool, force: bool, caller: Caller, if_match: str | None
+        self,
+        name: str,
+        *,
+        cleanup_datasets: bool,
+        force: bool,
+        caller: Caller,
+        if_match: str | None,
+        cancel_provisioning: bool = False,
     ) -> Proposal:
-        """Propose a deletion; it waits for a creation that is under way. Raises NotFound.
+        """Propose a deletion; it waits for a creation that is under way.
 
-        An identical task that is queued already is the answer.
+        An identical task that is queued already is the answer. Raises NotFound, and Conflict while the zone is
+        provisioned, unless that is to be cancelled.
         """
         on_host = name in self._files.index()
         creation = await self._database.read(lambda c: _open(c, name, Kind.ZONE_CREATE))
@@ -250,6 +304,7 @@ class Zones:
             if record is None and not on_host and creation is None:
                 raise _unknown(name)
             records.refuse_changed(record, if_match)
+            refuse_active(c, name, cancel_first=cancel_provisioning, by=caller.name)
             return _already_queued(c, task, answer)
 
         return Proposal(tasks=(task,), body=answer, guard=guard)
@@ -268,10 +323,13 @@ class Zones:
         await self._database.run(write)
         return {"success": True, "zone_name": name, "message": "Zone record removed from database"}
 
-    async def power(self, name: str, verb: str, options: Mapping[str, Any], caller: Caller) -> Proposal:
+    async def power(
+        self, name: str, verb: str, options: Mapping[str, Any], caller: Caller, *, cancel_provisioning: bool = False
+    ) -> Proposal:
         """Propose a change of power; a zone that is there already, with nothing queued, needs no task.
 
-        A start waits for a creation that is under way. Raises NotFound and Conflict.
+        A start waits for a creation that is under way. Raises NotFound, and Conflict, also while the zone is
+        provisioned, unless that is to be cancelled.
         """
         kind = POWER[verb]
         creation = None
@@ -294,6 +352,7 @@ class Zones:
         answer = _queued(task, f"Zone {verb} task queued successfully")
 
         def guard(c: Connection) -> dict[str, Any] | None:
+            refuse_active(c, name, cancel_first=cancel_provisioning, by=caller.name)
             if not queue.active(c, name):
                 if there.get(verb, False):
                     word = "running" if verb == "start" else "stopped"
@@ -365,25 +424,8 @@ def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
             request[field] = Secret(value)
     for part in ("cloud_init", "provisioning"):
         if isinstance(request.get(part), Mapping):
-            request[part] = _sealed_passwords(request[part])
+            request[part] = provisioning.sealed(request[part])
     return request
-
-
-_SECRET_WORDS: Final = ("passw", "passphrase", "become_pass", "vault_pass", "secret", "token", "private_key", "api_key")
-"""What the name of a field holds whose value, and all below it, is not to be shown."""
-
-
-def _sealed_passwords(value: Any, *, secret: bool = False) -> Any:
-    if isinstance(value, Mapping):
-        return {
-            name: _sealed_passwords(item, secret=secret or any(word in name.lower() for word in _SECRET_WORDS))
-            for name, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_sealed_passwords(item, secret=secret) for item in value]
-    if secret and isinstance(value, str | int | float) and not isinstance(value, bool):
-        return Secret(str(value))
-    return value
 
 
 def differences(booted: ZoneConfig, live: ZoneConfig) -> list[dict[str, Any]]:

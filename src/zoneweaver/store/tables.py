@@ -28,7 +28,7 @@ from sqlalchemy.types import TypeDecorator
 
 from zoneweaver.domain.tasks import stamp
 
-HEAD: Final = "0003"
+HEAD: Final = "0005"
 """The revision of the schema that this program works with."""
 
 
@@ -265,6 +265,44 @@ artifacts = Table(
     Column("completed_at", Moment),
     Index("uq_artifacts_id", "id", unique=True),
     Index("uq_artifacts_upload_id", "upload_id", unique=True),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("seq", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("description", Words, nullable=False),
+    Column("defaults", Text, nullable=False),  # sealed JSON
+    Column("created_by", Words, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("uq_profiles_id", "id", unique=True),
+    Index("uq_profiles_name", "name", unique=True),
+)
+
+provisionings = Table(
+    "provisionings",
+    metadata,
+    Column("zone_name", Words, primary_key=True),
+    Column("provisioned_at", Moment),  # when a pipeline was through last
+    Column("host_key", Words),  # by which the guest is known
+    Column("installation", Words),  # uuid of the installation of the zone that showed it
+)
+
+recipes = Table(
+    "recipes",
+    metadata,
+    Column("seq", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("body", Text, nullable=False),  # sealed JSON
+    Column("created_by", Words, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("uq_recipes_id", "id", unique=True),
+    Index("uq_recipes_name", "name", unique=True),
 )
 
 schema_version = Table(

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, insert, select, update
 
 from zoneweaver.domain.errors import NotFound
-from zoneweaver.store import tables, transaction
+from zoneweaver.store import provisionings, tables, transaction
 from zoneweaver.store.transaction import Note
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
@@ -105,6 +105,7 @@ def seen(c: Connection, names: Sequence[str], moment: datetime) -> None:
 def forget(c: Connection, name: str) -> bool:
     """Remove the record; say whether there was one."""
     gone = c.execute(_DELETE, {"key": name}).rowcount > 0
+    provisionings.forget(c, name)
     if gone:
         _tell(c, name, {"name": name, "forgotten": True})
     return gone

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from zoneweaver.domain.errors import Refused
 from zoneweaver.host.command import Command, Completed, Query
+from zoneweaver.host.terminal import Terminal
 from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.store.database import Database
 
@@ -33,6 +34,10 @@ class Hosting(Protocol):
 
     async def ask(self, query: Query[T]) -> T:
         """Ask and parse the answer."""
+        ...
+
+    def attach(self, command: Command, *, guard: int | None = None) -> AbstractAsyncContextManager[Terminal]:
+        """Run a command at a terminal for the length of a block; let it inherit `guard`."""
         ...
 
     def path(self, absolute: str) -> Path:
@@ -104,19 +109,29 @@ class Context:
             raise Refused("This task names no zone")
         return self.zone_name
 
-    async def run(self, command: Command) -> Completed:
-        """Run a command that may change the host; its line and output go to the task's output.
+    async def run(self, command: Command, *, heard: Callable[[str, str], None] | None = None) -> Completed:
+        """Run a command that may change the host; its line and output go to the task's output, or to `heard`.
 
         Raises CommandFailed, CommandTimeout, CommandMissing; Refused in a plan, when the command changes something.
         """
         if self.dry and command.changes:
             raise Refused(f"{command.argv[0]} changes the host, which a plan does not")
         self.journal.line("command", spoken(command))
-        return await self.host.run(command, heard=self.journal.line, guard=self.guard())
+        return await self.host.run(command, heard=heard or self.journal.line, guard=self.guard())
 
     async def ask(self, query: Query[T]) -> T:
         """Ask the host; the answer does not go to the task's output. Raises as `run` does, and Unparseable."""
         return await self.host.ask(query)
+
+    def attach(self, command: Command) -> AbstractAsyncContextManager[Terminal]:
+        """Run a command at a terminal for the length of a block; its line goes to the task's output.
+
+        Raises CommandMissing; Refused in a plan.
+        """
+        if self.dry:
+            raise Refused(f"{command.argv[0]} is not run for a plan")
+        self.journal.line("command", spoken(command))
+        return self.host.attach(command, guard=self.guard())
 
     async def say(self, text: str, stream: str = "log") -> None:
         """Add a line to the task's output."""

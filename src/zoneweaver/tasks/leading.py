@@ -137,12 +137,13 @@ class Leader:
 
 
 def ending(outcome: Outcome, shown: Progress) -> Ending:
-    """Return the end that a task's row gets; what is stuck or left is named."""
+    """Return the end that a task's row gets; what is stuck or left is named, and the facts that were told last stay."""
+    told = {name: value for name, value in shown.info.items() if name != "status"}
     if outcome.ok:
-        return Ending(status=Status.COMPLETED, progress=Progress(percent=100, info={"status": "completed"}))
+        return Ending(status=Status.COMPLETED, progress=Progress(percent=100, info={**told, "status": "completed"}))
     status = Status.CANCELLED if outcome.cancelled and not outcome.stuck else Status.FAILED
     facts = {"failed_at": outcome.failed_at, "code": outcome.code, "stuck": list(outcome.stuck)}
-    info = {"status": status.value, **{name: value for name, value in facts.items() if value}}
+    info = {**told, "status": status.value, **{name: value for name, value in facts.items() if value}}
     error = outcome.error
     if outcome.stuck:
         error = f"{error}; look at what is left of: {', '.join(outcome.stuck)}"

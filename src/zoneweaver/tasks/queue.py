@@ -74,9 +74,23 @@ def get(c: Connection, task_id: str) -> Task:
     return task_of(_row(c, task_id))
 
 
+def params(c: Connection, task_id: str) -> Mapping[str, Any]:
+    """Return what a task was given, secrets as `Secret`. Raises NotFound and Unsealable."""
+    row = c.execute(sql.PARAMS, {"key": task_id}).scalar_one_or_none()
+    if row is None:
+        raise NotFound("Task not found", details={"task_id": task_id})
+    found: Mapping[str, Any] = transaction.seal(c).loads(row)
+    return found
+
+
 def active(c: Connection, zone_name: str) -> tuple[Task, ...]:
     """Return what is pending or running for a zone, in the order in which it came."""
     return tuple(task_of(row) for row in c.execute(sql.ACTIVE, {"zone": zone_name}).mappings())
+
+
+def chains(c: Connection, zone_name: str) -> tuple[Task, ...]:
+    """Return the summaries of a zone that are pending or running, in the order in which they came."""
+    return tuple(task_of(row) for row in c.execute(sql.SUMMARIES, {"zone": zone_name}).mappings())
 
 
 def enqueue(c: Connection, new: NewTask) -> Task:

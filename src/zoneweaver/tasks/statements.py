@@ -29,11 +29,13 @@ _KEY: Final[BindParameter[str]] = bindparam("key")
 _RUNNER: Final = tables.tasks.alias("runner")
 
 GET: Final = select(*SHOWN, T.summary).where(T.id == _KEY)
+PARAMS: Final = select(T.params).where(T.id == _KEY)
 INSERT: Final = insert(tables.tasks).returning(*SHOWN)
 BECOME_PARENT: Final = (
     update(tables.tasks).where(T.id == _KEY, T.status == PENDING, T.summary == NO).values(summary=YES)
 )
 ACTIVE: Final = select(*SHOWN).where(T.zone_name == bindparam("zone"), OPEN, T.summary == NO).order_by(T.seq)
+SUMMARIES: Final = select(*SHOWN).where(T.zone_name == bindparam("zone"), OPEN, T.summary == YES).order_by(T.seq)
 NEXT: Final = (
     select(T.seq)
     .where(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final, TypeVar
 
 import anyio
 
-from zoneweaver.domain.errors import AgentError, CommandFailed
+from zoneweaver.domain.errors import AgentError, CommandFailed, CommandMissing
 from zoneweaver.host.command import Command, Completed, Query
+from zoneweaver.host.terminal import Terminal
 
 T = TypeVar("T")
 
@@ -61,6 +63,16 @@ class ScriptedHost:
         if heard is not None and text:
             heard("stdout", text)
         return Completed(argv=command.argv, exit_status=0, stdout=text, stderr="", seconds=0.0)
+
+    def attach(
+        self,
+        command: Command,
+        *,
+        guard: int | None = None,  # noqa: ARG002 - nothing outlives a script
+    ) -> AbstractAsyncContextManager[Terminal]:
+        """Raise CommandMissing: nobody sits at a script's terminal."""
+        self.said.append(command)
+        raise CommandMissing(command=command.argv[0], reason="not in the script")
 
     async def ask(self, query: Query[T]) -> T:
         """Answer by the script and parse."""

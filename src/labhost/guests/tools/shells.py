@@ -83,16 +83,25 @@ def unset(shell: Shell, argv: list[str], _streams: Streams) -> int:
     return 0
 
 
-def environment(shell: Shell, argv: list[str], streams: Streams) -> Any:
+def environment(shell: Shell, argv: list[str], streams: Streams) -> Steps:
     words = argv[1:]
+    session, kept = shell.session, shell.session.env
+    session.env = dict(kept)
     while words and "=" in words[0]:
         name, _, value = words[0].partition("=")
-        shell.session.env[name] = value
+        session.env[name] = value
         words = words[1:]
-    if words:
-        return shell.call(words, streams)
-    streams.out("".join(f"{name}={value}\n" for name, value in sorted(shell.session.env.items())))
-    return 0
+    try:
+        if words:
+            return (yield from shell.call(words, streams))
+        streams.out("".join(f"{name}={value}\n" for name, value in sorted(session.env.items())))
+        return 0
+    finally:
+        session.env = kept
+
+
+def evaluate(shell: Shell, argv: list[str], streams: Streams) -> Steps:
+    return (yield from shell.run(" ".join(argv[1:]), streams))
 
 
 def read(shell: Shell, argv: list[str], streams: Streams) -> Steps:
@@ -157,7 +166,8 @@ def false(_shell: Shell, _argv: list[str], _streams: Streams) -> int:
 
 COMMANDS = {
     "[": test, ":": quiet, "bind": quiet, "cd": cd, "clear": quiet, "command": which, "dmesg": quiet,
-    "env": environment, "exit": leave, "export": export, "false": false, "logout": leave, "read": read, "set": quiet,
+    "env": environment,
+    "eval": evaluate, "exit": leave, "export": export, "false": false, "logout": leave, "read": read, "set": quiet,
     "shopt": quiet,
     "sleep": sleep, "stty": stty, "sync": quiet, "test": test, "tput": quiet, "true": quiet, "type": which,
     "umask": quiet, "unalias": quiet, "unset": unset, "which": which,

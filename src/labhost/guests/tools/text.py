@@ -34,7 +34,8 @@ def escaped(text: str) -> str:
             stop = at + 1
             while stop < min(len(text), at + 5) and text[stop] in "01234567":
                 stop += 1
-            found += chr(int(text[at + 1 : stop], 8) & 255)
+            byte = int(text[at + 1 : stop], 8) & 255
+            found += chr(byte) if byte < 0x80 else chr(0xDC00 + byte)
             at = stop
         elif char == "\\" and following == "x":
             stop = at + 2
@@ -45,7 +46,8 @@ def escaped(text: str) -> str:
         else:
             found += char
             at += 1
-    return found
+    # Bytes that make a character are one; others stay what they are.
+    return found.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
 def printf(_shell: Shell, argv: list[str], streams: Streams) -> int:
