@@ -227,6 +227,10 @@ def test_a_bare_zone_becomes_a_server(site: Site) -> None:
     assert site.snapshots("web") == wanted
     assert site.logged() == ["one", "two"] * 2
     assert again["last_provisioned_at"] > status["last_provisioned_at"]
+    site.lab.do("DELETE", "/zones/web?cleanup_datasets=true")
+    site.zone("web")
+    anew = site.status("web")
+    assert (anew["status"], anew["last_provisioned_at"], anew["tasks"]) == ("not_started", None, [])
 
 
 def test_the_recipe_sets_the_guest_up_when_ssh_does_not_answer(site: Site) -> None:
