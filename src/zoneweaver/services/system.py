@@ -25,7 +25,7 @@ from zoneweaver.store.database import Database
 
 NAME: Final = "zoneweaver-agent"
 
-FEATURES: Final = ("zones", "zfs", "vnics", "tasks", "events", "dry-run", "metrics")
+FEATURES: Final = ("zones", "zfs", "vnics", "provisioning", "artifacts", "tasks", "events", "dry-run", "metrics")
 """What really works here; clients show what they find in this list."""
 
 
