@@ -227,24 +227,58 @@ def test_a_bare_zone_becomes_a_server(site: Site) -> None:
     assert site.snapshots("web") == wanted
     assert site.logged() == ["one", "two"] * 2
     assert again["last_provisioned_at"] > status["last_provisioned_at"]
+    site.lab.do("DELETE", "/zones/web?cleanup_datasets=true")
+    site.zone("web")
+    anew = site.status("web")
+    assert (anew["status"], anew["last_provisioned_at"], anew["tasks"]) == ("not_started", None, [])
 
 
 def test_the_recipe_sets_the_guest_up_when_ssh_does_not_answer(site: Site) -> None:
     """From the boot on, on its console; the transcript is the stage's output."""
-    with answering(SshGuest(password=PASSWORD)) as other:
-        port = other.port
+    port = _nobodys_port()
     site.configured("web", "one.sh", ssh_port=port)
     begun = site.begin("web")
     setup = site.lab.wait(begun["pipeline_tasks"]["setup"], seconds=60)
     assert setup["status"] == "completed", (setup, site.output("web", "setup"))
-    site.guest.port = 0
+    told = lambda: "connection refused" in site.output("web", "wait_ssh") or None  # noqa: E731
+    wait_for(told, "why SSH does not answer", 20, site.lab.seen)
     with answering(SshGuest(password=PASSWORD, port=port)):
         assert site.lab.wait(begun["task_id"], seconds=60)["status"] == "completed", site.lab.seen()
     said = site.output("web", "setup")
     assert "60-zoneweaver" in said
     assert PASSWORD not in said
     assert "login:" in said
-    assert "connection refused" in site.output("web", "wait_ssh")
+
+
+def _nobodys_port() -> int:
+    """Return a port at which nobody answers."""
+    with answering(SshGuest(password=PASSWORD)) as other:
+        return other.port
+
+
+@pytest.mark.parametrize("stage", ["setup", "wait_ssh"])
+def test_what_waits_for_the_guest_is_cancelled(site: Site, stage: str) -> None:
+    """At once: the console is free, the zone runs on, and the pipeline can be begun anew."""
+    site.configured("web", "one.sh", ssh_port=_nobodys_port())
+    begun = site.begin("web", body={"skip_recipe": stage == "wait_ssh"})
+    busy = lambda: site.output("web", stage) or None  # noqa: E731
+    wait_for(busy, f"the beginning of {stage}", 30, site.lab.seen)
+    left = list(begun["pipeline_tasks"].values())[STAGES.index(stage) :]
+    assert site.lab.post("/zones/web/provision/cancel").body["cancelled_tasks"] == left
+    assert site.lab.wait(begun["task_id"], seconds=20)["status"] == "cancelled"
+    assert site.status("web")["progress"] == {
+        **dict.fromkeys(STAGES, "cancelled"),
+        "extract": "completed",
+        "boot": "completed",
+        **({"setup": "skipped"} if stage == "wait_ssh" else {}),
+    }
+    assert site.lab.ask("GET", "/zones/web/console").status == 409
+    assert site.lab.get("/zones/web")["system_status"] == "running"
+    again = site.begin("web")
+    assert site.lab.post("/zones/web/stop?force=true&cancel_provisioning=true").status == 202
+    assert site.lab.wait(again["task_id"], seconds=20)["status"] == "cancelled"
+    site.lab.settled()
+    assert site.lab.get("/zones/web")["system_status"] == "installed"
 
 
 def test_a_failure_ends_it_and_the_way_back_is_there(site: Site) -> None:

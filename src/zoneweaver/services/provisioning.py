@@ -25,7 +25,7 @@ from zoneweaver.host.zonexml import ConfigFiles
 from zoneweaver.operations import guest_values, snapshots, stages, volumes
 from zoneweaver.operations.guests import Access
 from zoneweaver.operations.zone_provision_rollback import find
-from zoneweaver.services import configurations, recipes
+from zoneweaver.services import configurations, pipelines, recipes
 from zoneweaver.services.callers import Caller
 from zoneweaver.services.queueing import Proposal
 from zoneweaver.store import artifacts, provisionings, zones
@@ -33,15 +33,17 @@ from zoneweaver.store.database import Database
 from zoneweaver.store.ssh_key import SshKey
 from zoneweaver.store.staging import Staging
 from zoneweaver.store.zones import ZoneRecord
-from zoneweaver.tasks import history, queue
+from zoneweaver.tasks import queue
 from zoneweaver.tasks.context import Hosting
-from zoneweaver.tasks.history import Wanted
 
 _OF_CARD: Final = re.compile(r"nic_\d{1,2}_[a-z_]+|vnic_name|mac(_short|_dashed)?", re.ASCII)
 _MAC: Final = re.compile(r"(nic_\d{1,2}_)?mac(_short|_dashed)?", re.ASCII)
 
-PIPELINE: Final = "pipeline"
-"""The name under which the metadata of a pipeline's own task list its stages."""
+PRIORITY: Final = 60
+"""Of every task of a pipeline, whatever its kind has otherwise."""
+
+WAITED_FOR: Final = frozenset({Kind.ZONE_CREATE.value, Kind.ZONE_MODIFY.value, Kind.ZONE_START.value})
+"""Operations that a pipeline builds on: without them it does not begin. Others are only before it."""
 
 ACTIVE: Final = "provisioning"
 """What the status of a pipeline is called that is not at its end."""
@@ -109,6 +111,12 @@ class Provisioning:
         on_host = self.files.index().get(zone)
         if asked.record is None and on_host is None and asked.waits_for is None:
             raise _unknown(zone)
+        if not asked.configuration:
+            raise Invalid(
+                f"Zone {zone} has no provisioning configuration: set it with PUT /zones/{zone} first",
+                field="provisioning",
+                code="not_configured",
+            )
         self._check_power(zone, asked, options)
         if asked.configuration.get("network", {}).get("attach"):
             raise Conflict(
@@ -117,9 +125,7 @@ class Provisioning:
                 code="no_provisioning_network",
             )
         skips = pipeline.skips(asked.configuration, options)
-        parent = NewTask(
-            id=str(uuid.uuid4()), kind=Kind.ZONE_PROVISION, zone_name=zone, params={}, created_by=caller.name
-        )
+        pipeline_id = str(uuid.uuid4())
         tasks: list[NewTask] = []
         params = await self._params(zone, asked, skips)
         before = None if asked.waits_for is None else asked.waits_for.id
@@ -132,7 +138,7 @@ class Provisioning:
                     params={SKIP: skips[stage]} if stage in skips else params[stage],
                     created_by=caller.name,
                     depends_on=before,
-                    parent_task_id=parent.id,
+                    parent_task_id=pipeline_id,
                     priority=PRIORITY,
                     metadata={STAGE: stage.value},
                 )
@@ -140,11 +146,11 @@ class Provisioning:
             before = tasks[-1].id
         ids = {stage.value: task.id for stage, task in zip(Stage, tasks, strict=True)}
         parent = NewTask(
-            id=parent.id,
-            kind=parent.kind,
+            id=pipeline_id,
+            kind=Kind.ZONE_PROVISION,
             zone_name=zone,
             created_by=caller.name,
-            metadata={PIPELINE: ids},
+            metadata={pipelines.PIPELINE: ids},
         )
         answer = {
             "success": True,
@@ -157,7 +163,7 @@ class Provisioning:
         }
 
         def guard(c: Connection) -> None:
-            refuse_active(c, zone)
+            pipelines.refuse_active(c, zone)
             now = self._waits_for(c, zone)
             if (now and now.id) != (asked.waits_for and asked.waits_for.id):
                 raise Conflict(f"Something else was asked of zone {zone} at the same moment: try again", code="busy")
@@ -178,19 +184,9 @@ class Provisioning:
         return found
 
     def _read(self, c: Connection, zone: str) -> _Asked:
-        refuse_active(c, zone)
+        pipelines.refuse_active(c, zone)
         record = zones.get(c, zone)
-        own = None if record is None else record.provisioning
-        if record is None and not queue.active(c, zone):
-            return _Asked(record=None, configuration={}, recipe=None, artifact=None, waits_for=None)
-        if not own:
-            own = self._coming(c, zone)
-        if not own:
-            raise Invalid(
-                f"Zone {zone} has no provisioning configuration: set it with PUT /zones/{zone} first",
-                field="provisioning",
-                code="not_configured",
-            )
+        own = self._coming(c, zone) if record is None else record.provisioning or {}
         configuration = configurations.effective(c, own)
         configurations.check_references(c, configuration)
         recipe, artifact = configuration.get("recipe_id"), configuration.get("artifact_id")
@@ -212,10 +208,10 @@ class Provisioning:
 
     def _waits_for(self, c: Connection, zone: str) -> Task | None:
         """Return the last task of the zone that is under way; the pipeline begins when it is done."""
-        active = queue.active(c, zone)
-        if any(task.operation == Kind.ZONE_DELETE.value for task in active):
+        waiting = queue.active(c, zone)
+        if any(task.operation == Kind.ZONE_DELETE.value for task in waiting):
             raise Conflict(f"Zone {zone} is being deleted", code="being_deleted")
-        return active[-1] if active else None
+        return next((task for task in reversed(waiting) if task.operation in WAITED_FOR), None)
 
     def _check_power(self, zone: str, asked: _Asked, options: Options) -> None:
         """Refuse what cannot work with a zone that does not run, when nothing is under way that could start it."""
@@ -311,8 +307,8 @@ class Provisioning:
         def read(c: Connection) -> dict[str, Any]:
             if zones.get(c, zone) is None and not queue.active(c, zone):
                 raise _unknown(zone)
-            parent = latest(c, zone)
-            tasks = () if parent is None else _stages(c, parent)
+            parent = pipelines.latest(c, zone)
+            tasks = () if parent is None else pipelines.stages(c, parent)
             at = pipeline.current(tasks)
             moment = provisionings.provisioned_at(c, zone)
             failed = next((task for task in tasks if task.status is Status.FAILED), None)
@@ -341,8 +337,8 @@ class Provisioning:
         def write(c: Connection) -> dict[str, Any]:
             if zones.get(c, zone) is None and not queue.active(c, zone):
                 raise _unknown(zone)
-            parent = active(c, zone)
-            cancelled = [] if parent is None else cancel(c, parent, by=caller.name)
+            parent = pipelines.active(c, zone)
+            cancelled = [] if parent is None else pipelines.cancel(c, parent, by=caller.name)
             return {
                 "success": True,
                 "zone_name": zone,
@@ -383,59 +379,9 @@ class Provisioning:
         }
 
         def guard(c: Connection) -> None:
-            refuse_active(c, zone)
+            pipelines.refuse_active(c, zone)
 
         return Proposal(tasks=(task,), body=answer, guard=guard)
-
-
-PRIORITY: Final = 60
-"""Of every task of a pipeline, whatever its kind has otherwise."""
-
-
-def active(c: Connection, zone: str) -> Task | None:
-    """Return the task of the pipeline that is active for a zone, or None."""
-    return next((task for task in queue.chains(c, zone) if PIPELINE in task.metadata), None)
-
-
-def latest(c: Connection, zone: str) -> Task | None:
-    """Return the task of a zone's last pipeline that is remembered, or None."""
-    wanted = Wanted(zone_name=zone, operation=Kind.ZONE_PROVISION.value)
-    return next((task for task in history.page(c, wanted, limit=20).tasks if PIPELINE in task.metadata), None)
-
-
-def refuse_active(c: Connection, zone: str, *, cancel_first: bool = False, by: str | None = None) -> None:
-    """Raise Conflict while a pipeline is active for a zone; with `cancel_first` it is cancelled instead."""
-    parent = active(c, zone)
-    if parent is None:
-        return
-    if not cancel_first:
-        raise Conflict(
-            f"Zone {zone} is being provisioned: wait, or cancel it (cancel_provisioning=true)",
-            code="provisioning",
-            details={"pipeline_task_id": parent.id},
-        )
-    cancel(c, parent, by=by)
-
-
-def cancel(c: Connection, parent: Task, *, by: str | None) -> list[str]:
-    """Cancel a pipeline and return its tasks that had not ended."""
-    open_ones = [task.id for task in _stages(c, parent) if not task.status.terminal]
-    queue.cancel(c, parent.id, by=by)
-    return open_ones
-
-
-def _stages(c: Connection, parent: Task) -> Sequence[Task]:
-    """Return a pipeline's tasks in the order of the stages; one that repeats another has that one's where it has none.
-
-    What a repetition does not repeat was through already.
-    """
-    found = history.page(c, Wanted(parent_task_id=parent.id), limit=len(Stage), newest_first=False).tasks
-    repeated = parent.metadata.get("retry_of")
-    before = None if repeated is None else queue.find(c, str(repeated))
-    if before is None:
-        return found
-    own = {task.metadata.get(STAGE): task for task in found}
-    return [own.get(task.metadata.get(STAGE), task) for task in _stages(c, before)]
 
 
 def _unknown(zone: str) -> NotFound:

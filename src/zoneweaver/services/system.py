@@ -25,7 +25,18 @@ from zoneweaver.store.database import Database
 
 NAME: Final = "zoneweaver-agent"
 
-FEATURES: Final = ("zones", "zfs", "vnics", "network", "tasks", "events", "dry-run", "metrics")
+FEATURES: Final = (
+    "zones",
+    "zfs",
+    "vnics",
+    "network",
+    "provisioning",
+    "artifacts",
+    "tasks",
+    "events",
+    "dry-run",
+    "metrics",
+)
 """What really works here; clients show what they find in this list."""
 
 

@@ -26,7 +26,7 @@ from zoneweaver.operations import records
 from zoneweaver.services.callers import Caller
 from zoneweaver.services.configurations import accepted
 from zoneweaver.services.hosttasks import HostTasks
-from zoneweaver.services.provisioning import refuse_active
+from zoneweaver.services.pipelines import refuse_active
 from zoneweaver.services.queueing import Proposal
 from zoneweaver.store import zones
 from zoneweaver.store.database import Database
