@@ -155,7 +155,7 @@ def _guest(given: argparse.Namespace) -> int:
 
 
 def _reach(given: argparse.Namespace) -> int:
-    from labhost.net import real, reaching
+    from labhost.net import reaching, real
 
     world = World(given.dir)
     print(f"{real.place(world)}\t{reaching.address(world, given.zone)}")
