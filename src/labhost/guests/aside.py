@@ -14,7 +14,7 @@ _DONE = b"."
 
 
 def aside(act: Callable[[], str], namespaces: int = 0) -> str:
-    """Do something with a mount namespace and others of its own and return its answer. Raises OSError with its words."""
+    """Do something with a mount namespace and others of its own; return its answer. Raises OSError with its words."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

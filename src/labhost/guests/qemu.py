@@ -15,6 +15,7 @@ from labhost.guests import qemu_probe, qemu_words, syscalls
 from labhost.guests.console import Console
 from labhost.guests.process import CRASHED, POWERED_OFF
 from labhost.guests.qemu_monitor import Monitor, give
+from labhost.world import WorldError
 from labhost.zones import configurations
 
 TYPE_CHECKING = False
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 RETRY = 0.05  # real seconds until a line that is full is tried again
 _SIZES_EVERY = 1.0  # real seconds between looks whether a volume has another size
+# Why a machine cannot be started: this machine, what the zone asks for, or the zone itself being gone.
+_UNSTARTED = (OSError, ValueError, LookupError, WorldError, configurations.NoZone, configurations.BadDocument)
 
 
 def why_not() -> str:
@@ -71,12 +74,13 @@ class Machine:
     def power_on(self) -> None:
         """Start the machine; one that runs is reset."""
         if self.monitor is not None:
+            self.unsent = b""
             self.monitor.say("system_reset")
             self.guest.later(_SIZES_EVERY, self._look_at_sizes)
             return
         try:
             self._start()
-        except (OSError, ValueError, LookupError, configurations.NoZone, configurations.BadDocument) as problem:
+        except _UNSTARTED as problem:
             self._note(str(problem))
             self.guest.ended(CRASHED)
 
@@ -100,8 +104,9 @@ class Machine:
         taps = []
         if real.is_wanted(world):
             for net in config.of("net"):
-                taps.append(real.tap(world, net.get("physical")))
+                # Noted ahead: what was begun is taken away, too.
                 self.links.append(net.get("physical"))
+                taps.append(real.tap(world, net.get("physical")))
         words = qemu_words.words(world, config, self.guest.root, taps, hardware=hardware)
         self._know_disks(words)
         serial, theirs = _socket.socketpair()
@@ -109,9 +114,10 @@ class Machine:
         words += ["-chardev", f"socket,id=com1,fd={theirs.fileno()}", "-serial", "chardev:com1"]
         words += ["-chardev", f"socket,id=monitor,fd={theirs_too.fileno()}", "-mon", "chardev=monitor,mode=control"]
         namespace = real.place(world) if taps else ""
+        ours = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            _become(words, namespace, self._log(), (theirs.fileno(), theirs_too.fileno()))
+            _become(words, namespace, self._log(), (theirs.fileno(), theirs_too.fileno()), ours)
         theirs.close()
         theirs_too.close()
         self.watch = os.pidfd_open(self.pid)
@@ -137,7 +143,8 @@ class Machine:
     def _ended(self) -> None:
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         self.pid = 0
-        self._said()
+        while data := self._heard():
+            self.console.send(data)
         self._cut()
         if code == 0:
             self.guest.ended(POWERED_OFF)
@@ -180,18 +187,21 @@ class Machine:
     # -- the serial line
 
     def _said(self) -> None:
+        self.console.send(self._heard())
+
+    def _heard(self) -> bytes:
+        """Return what the machine wrote; empty when there is nothing (more)."""
         if self.line is None:
-            return
+            return b""
         try:
             data = self.line.recv(65536)
         except BlockingIOError:
-            return
+            return b""
         except OSError:
             data = b""
         if not data:
             self.guest.forget(self.line.fileno())
-            return
-        self.console.send(data)
+        return data
 
     def hear(self, data: bytes) -> None:
         """Take what was typed on the line."""
@@ -264,10 +274,12 @@ class Machine:
         self.guest.later(_SIZES_EVERY, self._look_at_sizes)
 
 
-def _become(words: list[str], namespace: str, log: str, kept: tuple[int, ...]) -> NoReturn:
+def _become(words: list[str], namespace: str, log: str, kept: tuple[int, ...], parent: int) -> NoReturn:
     """Be the machine in a child that was just forked; what it cannot do is said where the machine speaks."""
     try:
         syscalls.die_with_parent(_signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(127)  # it died before the kernel knew that this one is to follow
         for number in range(1, _signal.NSIG):
             if number not in (_signal.SIGKILL, _signal.SIGSTOP, 32, 33):
                 _signal.signal(number, _signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Which address a zone's guest has in a network of the host's: what it was told, what it was lent, what it answers to."""
+"""Which address a guest has in the host's networks: the one it was told, or was lent, or answers at."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SHUTDOWN_LIMIT = 100  # seconds: stop timeout of svc:/system/zones
 HALT_LIMIT = 1800  # seconds the brand's hook waits for bhyve
+REAL_LIMIT = 100  # real seconds that a machine of its own is given at least where the books ask for more
 FALL_AFTER = 5  # seconds until bhyve has found out what it cannot do
 
 
@@ -131,6 +132,8 @@ def ask(world: World, name: str, zoneid: int, limit: float) -> bool:
     sys.stdout.flush()
     sys.stderr.flush()
     lifecycle.press(zone["pid"], _signal.SIGTERM)
-    # A machine of its own takes the time it takes, whatever the time of this world is like.
-    seconds = limit if zone.get("guest") in REAL and world.setting("time_scale") is None else world.scaled(limit)
+    seconds = world.scaled(limit)
+    if zone.get("guest") in REAL and world.setting("time_scale") is None:
+        # A machine of its own takes the time it takes, whatever the time of this world is like.
+        seconds = max(seconds, min(limit, REAL_LIMIT))
     return lifecycle.wait_ended(world, name, zoneid, seconds)

@@ -19,7 +19,7 @@ from zoneweaver.cli.connection import lab_home
 from zoneweaver.cli.entry import TaskFailed, UsageError
 from zoneweaver.cli.lab import REAL, TEMPLATE, VARIABLE, guests
 from zoneweaver.cli.lab_console import NotSeen, Seat
-from zoneweaver.cli.lab_guests import USER, ssh_argv
+from zoneweaver.cli.lab_guests import USER, program, ssh_argv
 from zoneweaver.cli.watching import tell_failure
 from zoneweaver.domain.secret import Secret
 
@@ -136,7 +136,7 @@ def _log_in(seat: Seat) -> None:
 
 def _join(seat: Seat, key: Path) -> None:
     """Let the guest have an address, and us a key that it knows."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", ZONE, "-f", str(key)], check=True)
+    subprocess.run([program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", ZONE, "-f", str(key)], check=True)
     public = key.with_suffix(".pub").read_text(encoding="ascii").strip()
     plan = f"network: {{version: 2, ethernets: {{eth0: {{addresses: [{ADDRESS}/24]}}}}}}"
     for command in (
@@ -209,8 +209,7 @@ def _agent(home: Path, kind: str, story: Story) -> Iterator[Client]:
 
 def _await_ready(process: subprocess.Popen[str], home: Path, story: Story) -> None:
     """Read what the lab says until the agent answers; what is made for the first time is told."""
-    assert process.stdout is not None
-    for line in process.stdout:
+    for line in process.stdout or ():
         if line.startswith("Ready:"):
             return
         if line.startswith(f"{TEMPLATE}: "):

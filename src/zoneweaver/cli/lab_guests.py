@@ -20,14 +20,20 @@ USER: Final = "startcloud"
 _OPTIONS: Final = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR")
 
 
+def program(name: str) -> str:
+    """Return the file of one of this machine's programs. Raises UsageError."""
+    found = shutil.which(name)
+    if found is None:
+        raise UsageError(f"There is no program {name}: `tools/guests install` installs it")
+    return found
+
+
 def ssh_argv(world: Path, zone: str, *, user: str = USER, identity: Path | None = None) -> list[str]:
     """Return what speaks SSH with a zone's guest from within the lab's networks; the command is put behind it.
 
     Raises TaskFailed, everything being said, when the guest cannot be reached.
     """
-    for program in ("nsenter", "ssh"):
-        if shutil.which(program) is None:
-            raise UsageError(f"There is no program {program}: `tools/guests install` installs it")
+    enter, client = program("nsenter"), program("ssh")
     argv = [sys.executable, "-m", "labhost", "reach", str(world), zone]
     done = subprocess.run(argv, check=False, capture_output=True, text=True, errors="replace")
     if done.returncode:
@@ -36,7 +42,7 @@ def ssh_argv(world: Path, zone: str, *, user: str = USER, identity: Path | None 
     namespace, _, address = done.stdout.strip().partition("\t")
     options = [word for option in _OPTIONS for word in ("-o", option)]
     key = ["-i", str(identity), "-o", "IdentitiesOnly=yes"] if identity else []
-    return ["nsenter", f"--net={namespace}", "ssh", *options, *key, f"{user}@{address}"]
+    return [enter, f"--net={namespace}", client, *options, *key, f"{user}@{address}"]
 
 
 def ssh(

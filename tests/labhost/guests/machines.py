@@ -109,11 +109,11 @@ def founded(folder: Path, **settings: object) -> Machines:
     return Machines(World.create(str(folder), guest="container", **{"reach": False, **settings}))
 
 
-def log_in(person: Person) -> None:
+def log_in(person: Person, password: str = "STARTcloud24@!") -> None:
     """Log in at a prompt that was just read, and take a shell without ornaments."""
     person.type("startcloud\r")
     person.read_to("Password: ")
-    person.type("STARTcloud24@!\r")
+    person.type(f"{password}\r")
     person.read_to("$ ")
     person.type("exec sh\r")
     person.read_to("exec sh")

@@ -1,0 +1,296 @@
+"""The whole agent over HTTPS, on a host whose guests are containers: what it asks for happens in a real system."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.lab.agents import Lab, wait_for
+from tests.lab.zygote import Zygote
+from tests.labhost.guests.conftest import Person
+from tests.labhost.guests.machines import (
+    FAR_STUB,
+    GATEWAY,
+    STUB,
+    TEMPLATE,
+    Machines,
+    clean,
+    does,
+    founded,
+    left_behind,
+    log_in,
+    missing,
+    netplan,
+)
+
+from labhost.ending import end
+from labhost.world import World
+from labhost.zones.cloudinit import padded
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no containers: {missing()}")]
+SECONDS = 90.0
+SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes")  # fmt: skip
+
+
+@dataclass
+class Real:
+    """An agent, the host it is on, and the machines in its zones."""
+
+    lab: Lab
+    machines: Machines
+
+    def create(self, name: str, *, over: str = STUB, template: str = TEMPLATE, nic: Any = None, **more: Any) -> None:
+        """Create a zone from a template, with one card."""
+        card = {"physical": f"{name}0", "global_nic": over, **(nic or {})}
+        source = {"type": "template", "template_dataset": template, "clone_strategy": "clone"}
+        self.lab.do("POST", "/zones", {"name": name, "brand": "bhyve", "source": source, "nics": [card], **more})
+
+    def start(self, name: str) -> None:
+        self.lab.do("POST", f"/zones/{name}/start", seconds=SECONDS)
+
+    def stop(self, name: str) -> None:
+        self.lab.do("POST", f"/zones/{name}/stop", seconds=SECONDS)
+
+    def delete(self, name: str) -> None:
+        self.lab.do("DELETE", f"/zones/{name}?cleanup_datasets=true", seconds=SECONDS)
+
+    def status(self, name: str) -> str:
+        return str(self.lab.get(f"/zones/{name}")["system_status"])
+
+    def await_status(self, name: str, wanted: str) -> None:
+        """Let the agent look at its host until it says that a zone is so."""
+
+        def look() -> bool | None:
+            self.lab.do("POST", "/zones/discover", seconds=SECONDS)
+            return self.status(name) == wanted or None
+
+        wait_for(look, f"{name} {wanted}", SECONDS, self.lab.seen)
+
+    def at_shell(self, name: str, *, plan: str = "") -> Person:
+        """Start a zone with somebody at its console, who logs in and configures the card."""
+        person = self.machines.sit_down(name)
+        self.start(name)
+        person.read_to("login: ")
+        log_in(person)
+        if plan:
+            netplan(person, "eth0", plan)
+            # netplan does not wait until the card has what it was told.
+            does(person, "timeout 60 sh -c 'until ip -br -4 address show eth0 | grep -q /; do sleep 0.1; done'")
+        return person
+
+    def ssh(self, key: Path, address: str, *command: str) -> subprocess.CompletedProcess[str]:
+        assert self.machines.banner(address).startswith("SSH-2.0-"), f"no SSH server at {address}"
+        return self.machines.inside("ssh", "-i", str(key), *SSH, f"startcloud@{address}", *command)
+
+
+@pytest.fixture(scope="module")
+def real(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+    folder = tmp_path_factory.mktemp("real")
+    machines = founded(folder / "host")
+    machines.found()
+    lab = Lab(zygote, machines.world, folder / "home").start()
+    try:
+        lab.new_key()
+        lab.settled()
+        yield Real(lab, machines)
+    finally:
+        lab.kill()
+        machines.leave()
+        lab.discard()
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a private SSH key, its public one beside it."""
+    place = tmp_path_factory.mktemp("keys") / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place], check=True)
+    return place
+
+
+def test_from_the_template_to_ssh_and_to_nothing(real: Real, key: Path) -> None:
+    """A zone is created from the template, started, logged in to, given an address, reached by SSH, stopped, deleted."""
+    real.create("web", ram="512M")
+    person = real.at_shell("web", plan="{addresses: [10.190.190.10/24]}")
+    public = key.with_suffix(".pub").read_text().strip()
+    does(person, f"mkdir -p -m 700 ~/.ssh && echo '{public}' > ~/.ssh/authorized_keys")
+    done = real.ssh(key, "10.190.190.10", "cat", "/etc/os-release")
+    assert "ID=debian\n" in done.stdout, done
+    assert real.status("web") == "running"
+    real.stop("web")
+    assert "Zone halted" in person.read_to("halted]")
+    assert real.status("web") == "installed"
+    person.end()
+    volumes = set(os.listdir(f"{real.machines.world.path}/volumes"))
+    real.delete("web")
+    assert "web" not in real.machines.ok("zoneadm", "list", "-cp")
+    assert any(name.endswith(".layer") for name in volumes - set(os.listdir(f"{real.machines.world.path}/volumes"))), (
+        "the disk's content is still there"
+    )
+
+
+def test_cloud_init_gives_a_guest_its_key_password_and_address(real: Real, key: Path) -> None:
+    """What the zone is told by cloud-init holds in the guest: nobody has to sit at its console."""
+    public = key.with_suffix(".pub").read_text().strip()
+    told = {"enabled": "on", "password": "another1", "sshkey": public, "dns_domain": "example.org", "resolvers": "10.190.190.1"}  # fmt: skip
+    real.create("told", nic={"allowed_address": "10.190.190.20/24"}, cloud_init=told)
+    real.start("told")
+    done = real.ssh(key, "10.190.190.20", "hostname; resolvectl domain; cloud-init query instance_id")
+    name, domain, instance = done.stdout.splitlines()[0], done.stdout, done.stdout.splitlines()[-1]
+    assert name == "told", done
+    assert "example.org" in domain
+    assert re.fullmatch(r"[0-9a-f-]{36}", instance), done
+    real.stop("told")
+    real.delete("told")
+
+
+def test_a_guest_that_turns_itself_off_is_seen(real: Real) -> None:
+    """After `poweroff` inside the agent says installed; after `reboot` inside the zone runs on."""
+    real.create("moody")
+    person = real.at_shell("moody")
+    person.type("sudo reboot\r")
+    person.read_to("login: ")
+    assert real.status("moody") == "running"
+    log_in(person)
+    person.type("sudo poweroff\r")
+    real.await_status("moody", "installed")
+    person.end()
+    real.delete("moody")
+
+
+def test_snapshots_and_clones_carry_what_was_written(real: Real) -> None:
+    """A zone made of another's snapshot has what its guest wrote; going back to a snapshot brings it back."""
+    real.create("first")
+    person = real.at_shell("first")
+    does(person, "echo kept > note")
+    real.machines.ok("zfs", "snapshot", "rpool/zones/first/root@ready")
+    does(person, "rm note; echo lost > other; sync")
+    real.stop("first")
+    real.create("second", template="rpool/zones/first/root")
+    twin = real.at_shell("second")
+    assert does(twin, "cat note; ls other 2>/dev/null || true") == "kept\n"
+    real.stop("second")
+    real.machines.ok("zfs", "rollback", "rpool/zones/first/root@ready")
+    real.start("first")
+    person.read_to("login: ")
+    log_in(person)
+    assert does(person, "cat note; ls other 2>/dev/null || true") == "kept\n"
+    real.stop("first")
+    for one, zone in ((twin, "second"), (person, "first")):
+        one.end()
+        real.delete(zone)
+
+
+def test_zones_meet_on_their_etherstub_only(real: Real) -> None:
+    """Two zones on one etherstub reach each other, a third on another one reaches neither."""
+    people = {}
+    for number, (name, over) in enumerate((("near", STUB), ("next", STUB), ("away", FAR_STUB)), 31):
+        real.create(name, over=over)
+        people[name] = real.at_shell(name, plan=f"{{addresses: [10.190.190.{number}/24]}}")
+    does(people["near"], "ping -c 1 -W 5 10.190.190.32")
+    does(people["next"], "ping -c 1 -W 5 10.190.190.31")
+    for address in ("10.190.190.31", "10.190.190.32", "10.190.190.1"):
+        assert "100% packet loss" in people["away"].ask(f"ping -c 1 -W 1 {address}", "$ ")
+    for name, person in people.items():
+        real.stop(name)
+        person.end()
+        real.delete(name)
+
+
+def test_addresses_by_dhcp_and_a_way_out_by_translation(real: Real) -> None:
+    """One card gets any address of the range, another the one reserved for its MAC; NAT carries both to the outside."""
+    host, mac = real.machines, "2:8:20:ab:cd:1"
+    host.file("/etc/dhcpd.conf").write_text(
+        "default-lease-time 600;\nmax-lease-time 7200;\nping-check false;\nauthoritative;\n"
+        "subnet 10.190.190.0 netmask 255.255.255.0 {\n"
+        "  option routers 10.190.190.1;\n  range 10.190.190.100 10.190.190.110;\n}\n"
+        f"host fixed {{ hardware ethernet {padded(mac)}; fixed-address 10.190.190.77; }}\n"
+    )
+    host.ok("svcadm", "enable", "-s", "dhcp:ipv4")
+    host.file("/etc/ipf").mkdir(parents=True, exist_ok=True)
+    host.file("/etc/ipf/ipnat.conf").write_text("map igb0 10.190.190.0/24 -> 0/32\n")
+    host.ok("svcadm", "enable", "-s", "ipfilter")
+    host.ok("routeadm", "-e", "ipv4-forwarding", "-u")
+    real.create("leased")
+    real.create("fixed", nic={"mac_addr": mac})
+    real.create("outside", over="igb0")
+    leased, fixed = real.at_shell("leased"), real.at_shell("fixed")
+    outside = real.at_shell("outside", plan="{addresses: [192.0.2.60/24]}")
+    log = host.file("/var/svc/log/network-service-dhcp:ipv4.log")
+    for person, wanted in ((leased, r"10\.190\.190\.1[01]\d/24"), (fixed, r"10\.190\.190\.77/24")):
+        wait_for(
+            lambda person=person, wanted=wanted: re.search(wanted, does(person, "ip -br -4 address show eth0")),
+            wanted,
+            SECONDS,
+            lambda: log.read_text()[-2000:],
+        )
+        # The outside has no way back but to the host's own address.
+        does(person, "ping -c 1 -W 5 192.0.2.60")
+    assert "bytes from" not in outside.ask("ping -c 1 -W 1 10.190.190.77", "$ ")
+    for name, person in (("leased", leased), ("fixed", fixed), ("outside", outside)):
+        real.stop(name)
+        person.end()
+        real.delete(name)
+    for service in ("dhcp:ipv4", "ipfilter"):
+        host.ok("svcadm", "disable", "-s", service)
+    host.ok("routeadm", "-d", "ipv4-forwarding", "-u")
+
+
+def test_guests_outlive_the_agent_and_the_agent_their_death(real: Real) -> None:
+    """A guest runs on when the agent dies; when what stands for bhyve dies, the zone is down and boots again."""
+    real.create("hardy")
+    person = real.at_shell("hardy")
+    real.lab.kill()
+    assert does(person, "echo here") == "here\n"
+    real.lab.start()
+    assert real.status("hardy") == "running"
+    os.kill(int(real.machines.world.read("zones")["zones"]["hardy"]["pid"]), signal.SIGKILL)
+    real.await_status("hardy", "installed")
+    real.start("hardy")
+    person.read_to("login: ")
+    real.stop("hardy")
+    person.end()
+    real.delete("hardy")
+
+
+def test_a_machine_started_anew_has_its_lab_again(real: Real) -> None:
+    """After a loss of power the books name processes that are others by now: the zone is down, and boots as before."""
+    host = real.machines
+    real.create("again")
+    person = real.at_shell("again")
+    does(person, "echo kept > kept; sync")
+    person.end()
+    pid = int(host.world.read("zones")["zones"]["again"]["pid"])
+    real.lab.kill()
+    os.kill(pid, signal.SIGKILL)
+    subprocess.run(["ip", "netns", "del", host.namespace], check=True)
+    with host.world.lock("zones"):
+        state = host.world.read("zones")
+        state["zones"]["again"]["pid"] = os.getpid()
+        host.world.write("zones", state)
+    World.create(host.world.path)
+    real.lab.start()
+    real.lab.settled()
+    real.await_status("again", "installed")
+    person = real.at_shell("again", plan="{addresses: [10.190.190.40/24]}")
+    assert does(person, "cat kept") == "kept\n"
+    does(person, "ping -c 1 -W 5 10.190.190.1")
+    real.stop("again")
+    person.end()
+    real.delete("again")
+
+
+def test_nothing_is_left_of_it(real: Real) -> None:
+    """With a zone running and the agent at work the lab is ended: no process, namespace, device, mount or group stays."""
+    real.create("last")
+    real.start("last")
+    assert real.machines.ok("dladm", "show-vnic", "-p", "-o", "over", GATEWAY) == f"{STUB}\n"
+    real.lab.kill()
+    end(real.machines.world)
+    assert clean(real.machines), left_behind(real.machines)
