@@ -56,6 +56,7 @@ def run(world: World, command: str, argv: list[str], started: float) -> int:
         code = _faulty(world, fault, command, argv, started) if fault else execute(world, command, argv)
     except Terminated as end:
         code = end.code
+        _mute()
     except WorldError as problem:
         sys.stderr.write(f"{command}: {problem}\n")
         code = 1
@@ -138,7 +139,7 @@ def _flush() -> None:
 
 
 def _mute() -> None:
-    """Send what is still buffered for a reader who has gone away to nowhere."""
+    """Send what is still buffered to nowhere: its reader has gone away, or nobody waits for it any more."""
     nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     for number in (1, 2):
         try:

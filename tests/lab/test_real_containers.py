@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,10 @@ class Real:
     def ssh(self, key: Path, address: str, *command: str) -> subprocess.CompletedProcess[str]:
         assert self.machines.banner(address).startswith("SSH-2.0-"), f"no SSH server at {address}"
         return self.machines.inside("ssh", "-i", str(key), *SSH, f"startcloud@{address}", *command)
+
+
+def _has_address(person: Person, wanted: str) -> re.Match[str] | None:
+    return re.search(wanted, does(person, "ip -br -4 address show eth0"))
 
 
 @pytest.fixture(scope="module")
@@ -224,12 +229,7 @@ def test_addresses_by_dhcp_and_a_way_out_by_translation(real: Real) -> None:
     outside = real.at_shell("outside", plan="{addresses: [192.0.2.60/24]}")
     log = host.file("/var/svc/log/network-service-dhcp:ipv4.log")
     for person, wanted in ((leased, r"10\.190\.190\.1[01]\d/24"), (fixed, r"10\.190\.190\.77/24")):
-        wait_for(
-            lambda person=person, wanted=wanted: re.search(wanted, does(person, "ip -br -4 address show eth0")),
-            wanted,
-            SECONDS,
-            lambda: log.read_text()[-2000:],
-        )
+        wait_for(partial(_has_address, person, wanted), wanted, SECONDS, lambda: log.read_text()[-2000:])
         # The outside has no way back but to the host's own address.
         does(person, "ping -c 1 -W 5 192.0.2.60")
     assert "bytes from" not in outside.ask("ping -c 1 -W 1 10.190.190.77", "$ ")
