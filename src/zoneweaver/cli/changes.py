@@ -45,3 +45,8 @@ class Change:
 
 NOW: Final = Change()
 """A change that is queued, and nothing more."""
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """Return the fields of a body that were given, those that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from cyclopts import App
 
 from zoneweaver.cli import terminal
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import DEFAULTS, Connection
+from zoneweaver.cli.network_map import map_, speed
+from zoneweaver.cli.network_provisioning import setup, status, teardown
 
 app: Final = App(
     name="network", help="Links, addresses, address translation and DHCP of the host.", default_parameter=PARAMETERS
@@ -23,12 +25,11 @@ for _path, _name, _help in (
     ("network_nat:app", "nat", "Address translation: who gets out, and which ports lead in."),
     ("network_forwarding:app", "forwarding", "Let the host forward packets, or not."),
     ("network_dhcp:app", "dhcp", "The DHCP server: subnets, reservations, leases."),
-    ("network_map:map_", "map", "Draw what hangs together: links, switches, and who sits on them."),
-    ("network_provisioning:status", "status", "Show how far the provisioning network is, part by part."),
-    ("network_provisioning:setup", "setup", "Make the provisioning network, all of it or nothing."),
-    ("network_provisioning:teardown", "teardown", "Take away what setup has made."),
 ):
     app.command(f"zoneweaver.cli.{_path}", name=_name, help=_help)
+app.command(map_, name="map")
+for _command in (status, setup, teardown):
+    app.command(_command)
 
 Class = Literal["phys", "vlan", "aggr", "vnic", "etherstub", "iptun", "simnet", "bridge", "overlay", "misc"]
 
@@ -110,10 +111,3 @@ def routes(*, agent: Connection = DEFAULTS) -> None:
         ],
         empty="There are no routes.",
     )
-
-
-def speed(megabits: Any) -> str | None:
-    """Write a link's speed, which comes in Mb/s; None when it has none."""
-    if not isinstance(megabits, int) or megabits <= 0:
-        return None
-    return f"{megabits / 1000:g} Gb/s" if megabits >= 1000 else f"{megabits} Mb/s"

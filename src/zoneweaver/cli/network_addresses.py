@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import quote
 
 from cyclopts import App
 
-from zoneweaver.cli.changes import NOW, Change
+from zoneweaver.cli.changes import NOW, Change, given
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import DEFAULTS, Connection
 from zoneweaver.cli.entry import UsageError
@@ -43,8 +43,7 @@ def create(
     """
     if address is None and type_ in {None, "static"}:
         raise UsageError("A static address has to be given, such as 10.0.0.5/24; --type says where else it comes from")
-    fields: dict[str, Any] = {"type": type_, "address": address, "wait": lease_seconds}
-    body = {"addrobj": name, **{key: value for key, value in fields.items() if value is not None}}
+    body = {"addrobj": name, **given(type=type_, address=address, wait=lease_seconds)}
     change.ask(agent, "POST", PATH, body)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 from cyclopts import App, Parameter
 
 from zoneweaver.cli import terminal
-from zoneweaver.cli.changes import NOW, Change
+from zoneweaver.cli.changes import NOW, Change, given
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import DEFAULTS, Connection
 from zoneweaver.cli.tasks import moment
@@ -88,15 +88,17 @@ def set_(
     replacing
         The subnet whose place it takes; reservations are kept.
     """
-    fields: dict[str, Any] = {
-        "netmask": netmask,
-        "dns": list(dns) or None,
-        "authoritative": authoritative or None,
-        "listen_interface": listen_interface,
-        "replacing": replacing,
-    }
-    body = {"subnet": subnet, "router": router, "range_start": range_start, "range_end": range_end}
-    body.update({name: value for name, value in fields.items() if value is not None})
+    body = given(
+        subnet=subnet,
+        netmask=netmask,
+        router=router,
+        range_start=range_start,
+        range_end=range_end,
+        dns=list(dns) or None,
+        authoritative=authoritative or None,
+        listen_interface=listen_interface,
+        replacing=replacing,
+    )
     change.ask(agent, "PUT", f"{PATH}/config", body)
 
 
@@ -132,8 +134,7 @@ def add(name: str, mac: str, ip: str | None = None, /, *, change: Change = NOW, 
     ip
         Its address; without one the next that nobody has.
     """
-    body = {"hostname": name, "mac": mac, **({} if ip is None else {"ip": ip})}
-    change.ask(agent, "POST", f"{PATH}/hosts", body)
+    change.ask(agent, "POST", f"{PATH}/hosts", given(hostname=name, mac=mac, ip=ip))
 
 
 @app.command

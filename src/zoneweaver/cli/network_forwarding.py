@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from cyclopts import App, Parameter
 
 from zoneweaver.cli import terminal
-from zoneweaver.cli.changes import NOW, Change
+from zoneweaver.cli.changes import NOW, Change, given
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import DEFAULTS, Connection
 
@@ -66,9 +66,5 @@ def set_(
     family
         ipv4 or ipv6 (ipv4).
     """
-    body: dict[str, Any] = {"enabled": state == "on"}
-    if interface:
-        body["interfaces"] = list(interface)
-    if family is not None:
-        body["family"] = family
+    body = given(enabled=state == "on", interfaces=list(interface) or None, family=family)
     change.ask(agent, "PUT", PATH, body)

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from collections.abc import Mapping
+from typing import Final, Literal
 from urllib.parse import quote
 
 from cyclopts import App
 
 from zoneweaver.cli import terminal
-from zoneweaver.cli.changes import NOW, Change
+from zoneweaver.cli.changes import NOW, Change, given
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import DEFAULTS, Connection
 from zoneweaver.cli.entry import UsageError
 
-Columns = Mapping[str, Callable[[Mapping[str, Any]], Any]]
-"""What a list shows: each heading with what stands below it."""
+Columns = Mapping[str, str]
+"""What a list shows: each heading with the field that stands below it."""
 
 
 def _path(collection: str, link: str = "") -> str:
     return f"/network/{collection}" + (f"/{quote(link, safe='')}" if link else "")
 
 
-def _given(**fields: Any) -> dict[str, Any]:
-    """Return the fields that were given."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _collection(collection: str, noun: str, what: str, columns: Columns) -> App:
+def _collection(collection: str, noun: str, columns: Columns) -> App:
     """Return the commands of one kind of links, with those that are the same for all kinds."""
-    app = App(name=collection, help=what, default_parameter=PARAMETERS)
+    app = App(name=collection, default_parameter=PARAMETERS)
     article = "an" if noun[0] in "ae" else "a"
 
     def list_(*, agent: Connection = DEFAULTS) -> None:
@@ -38,7 +33,7 @@ def _collection(collection: str, noun: str, what: str, columns: Columns) -> App:
         if not agent.show(answer):
             terminal.table(
                 list(columns),
-                [[show(link) for show in columns.values()] for link in answer.body.get(collection) or []],
+                [[link.get(field) for field in columns.values()] for link in answer.body.get(collection) or []],
                 empty=f"There are no {noun}s.",
             )
 
@@ -73,46 +68,37 @@ def _collection(collection: str, noun: str, what: str, columns: Columns) -> App:
     return app
 
 
-def _of(name: str) -> Callable[[Mapping[str, Any]], Any]:
-    return lambda link: link.get(name)
-
-
-_NAME: Final[Columns] = {"NAME": _of("name")}
+_NAME: Final[Columns] = {"NAME": "name"}
 etherstubs: Final = _collection(
     "etherstubs",
     "etherstub",
-    "Virtual switches without a way out of the host.",
-    {**_NAME, "MTU": _of("mtu"), "BRIDGE": _of("bridge")},
+    {**_NAME, "MTU": "mtu", "BRIDGE": "bridge"},
 )
 vnics: Final = _collection(
     "vnics",
     "VNIC",
-    "Virtual cards.",
-    {**_NAME, "OVER": _of("over"), "VLAN": _of("vlan_id"), "MAC": _of("mac_address"), "ZONE": _of("zone")},
+    {**_NAME, "OVER": "over", "VLAN": "vlan_id", "MAC": "mac_address", "ZONE": "zone"},
 )
 vlans: Final = _collection(
     "vlans",
     "VLAN",
-    "Links that are one VLAN of another link.",
-    {**_NAME, "VLAN": _of("vlan_id"), "OVER": _of("over"), "STATE": _of("state"), "BRIDGE": _of("bridge")},
+    {**_NAME, "VLAN": "vlan_id", "OVER": "over", "STATE": "state", "BRIDGE": "bridge"},
 )
 bridges: Final = _collection(
     "bridges",
     "bridge",
-    "Switches that join links.",
     {
         **_NAME,
-        "PROTECTION": _of("protection"),
-        "PRIORITY": _of("priority"),
-        "STATE": _of("state"),
-        "LINKS": _of("over"),
+        "PROTECTION": "protection",
+        "PRIORITY": "priority",
+        "STATE": "state",
+        "LINKS": "over",
     },
 )
 aggregates: Final = _collection(
     "aggregates",
     "aggregation",
-    "Physical cards as one link.",
-    {**_NAME, "POLICY": _of("policy"), "LACP": _of("lacp_mode"), "STATE": _of("state"), "CARDS": _of("over")},
+    {**_NAME, "POLICY": "policy", "LACP": "lacp_mode", "STATE": "state", "CARDS": "over"},
 )
 
 
@@ -152,7 +138,7 @@ def create_vnic(
     mac
         Its MAC address; without one it gets one that nothing on the host has.
     """
-    body = {"name": name, "link": link, **_given(vlan_id=vlan, mac_address=mac)}
+    body = {"name": name, "link": link, **given(vlan_id=vlan, mac_address=mac)}
     change.ask(agent, "POST", _path("vnics"), body)
 
 
@@ -180,7 +166,7 @@ def create_vlan(
     force
         Also over a card whose driver cannot take frames with a tag.
     """
-    body = {"link": link, "vid": vid, **_given(name=name, force=force or None)}
+    body = {"link": link, "vid": vid, **given(name=name, force=force or None)}
     change.ask(agent, "POST", _path("vlans"), body)
 
 
@@ -207,7 +193,7 @@ def create_bridge(
     priority
         How much it wants to be the root, the lowest the most; a multiple of 4096 (32768).
     """
-    body = {"name": name, **_given(links=list(links) or None, protection=protection, priority=priority)}
+    body = {"name": name, **given(links=list(links) or None, protection=protection, priority=priority)}
     change.ask(agent, "POST", _path("bridges"), body)
 
 
@@ -253,6 +239,5 @@ def create_aggregate(
     """
     if not links:
         raise UsageError("An aggregation is made of physical cards: name at least one")
-    body = {"name": name, "links": list(links)}
-    body.update(_given(policy=policy, lacp_mode=lacp_mode, lacp_timer=lacp_timer))
+    body = {"name": name, "links": list(links), **given(policy=policy, lacp_mode=lacp_mode, lacp_timer=lacp_timer)}
     change.ask(agent, "POST", _path("aggregates"), body)

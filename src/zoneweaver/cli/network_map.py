@@ -10,7 +10,6 @@ from typing import Any, Final
 from zoneweaver.cli import terminal
 from zoneweaver.cli.connection import DEFAULTS, Connection
 from zoneweaver.cli.entry import UsageError
-from zoneweaver.cli.network import speed
 from zoneweaver.cli.network_drawing import DOT, NARROWEST, PLAIN, Node, draw
 from zoneweaver.cli.terminal import harmless
 from zoneweaver.client import Client, NotThere, Refusal, zone_path
@@ -249,3 +248,10 @@ def _rule(rule: Mapping[str, Any]) -> str:
 def _mac(text: Any) -> str:
     """Return a MAC address with two digits in each part, so that `2:8:20:0:0:1` is known again."""
     return ":".join(part.zfill(2) for part in str(text).lower().split(":"))
+
+
+def speed(megabits: Any) -> str | None:
+    """Write a link's speed, which comes in Mb/s; None when it has none."""
+    if not isinstance(megabits, int) or megabits <= 0:
+        return None
+    return f"{megabits / 1000:g} Gb/s" if megabits >= 1000 else f"{megabits} Mb/s"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import quote
 
 from cyclopts import App
 
 from zoneweaver.cli import terminal
-from zoneweaver.cli.changes import NOW, Change
+from zoneweaver.cli.changes import NOW, Change, given
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import DEFAULTS, Connection
 
@@ -84,18 +84,18 @@ def add(
     internal_port
         Of an rdr: the port that gets it.
     """
-    fields: dict[str, Any] = {
-        "type": type_,
-        "subnet": subnet,
-        "target": target,
-        "protocol": protocol,
-        "ports": ports,
-        "external_ip": external_ip,
-        "external_port": external_port,
-        "internal_ip": internal_ip,
-        "internal_port": internal_port,
-    }
-    body = {"bridge": interface, **{name: value for name, value in fields.items() if value is not None}}
+    body = given(
+        bridge=interface,
+        type=type_,
+        subnet=subnet,
+        target=target,
+        protocol=protocol,
+        ports=ports,
+        external_ip=external_ip,
+        external_port=external_port,
+        internal_ip=internal_ip,
+        internal_port=internal_port,
+    )
     change.ask(agent, "POST", PATH, body)
 
 
@@ -116,5 +116,9 @@ def status(*, agent: Connection = DEFAULTS) -> None:
     """Show what is translated at the moment."""
     with agent.open() as client:
         answer = client.get("/network/nat/status")
-    if not agent.show(answer):
-        terminal.record(answer.body)
+    if agent.show(answer):
+        return
+    body = dict(answer.body)
+    active = body.pop("active_rules", None) or []
+    terminal.record(body)
+    terminal.table(["ACTIVE RULE"], [[rule] for rule in active], empty="Nothing is translated.")

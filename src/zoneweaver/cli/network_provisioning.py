@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from zoneweaver.cli import terminal
-from zoneweaver.cli.changes import NOW, Change
+from zoneweaver.cli.changes import NOW, Change, given
 from zoneweaver.cli.connection import DEFAULTS, Connection
 
 PATH: Final = "/provisioning/network"
@@ -105,17 +105,16 @@ def setup(
     dns
         A name server that guests are told; may be repeated (those of the host).
     """
-    fields: dict[str, Any] = {
-        "etherstub_name": etherstub,
-        "host_vnic_name": vnic,
-        "subnet": subnet,
-        "host_ip": host_ip,
-        "dhcp_range_start": range_start,
-        "dhcp_range_end": range_end,
-        "uplink": uplink,
-        "dns": list(dns) or None,
-    }
-    body = {name: value for name, value in fields.items() if value is not None}
+    body = given(
+        etherstub_name=etherstub,
+        host_vnic_name=vnic,
+        subnet=subnet,
+        host_ip=host_ip,
+        dhcp_range_start=range_start,
+        dhcp_range_end=range_end,
+        uplink=uplink,
+        dns=list(dns) or None,
+    )
     change.ask(agent, "POST", f"{PATH}/setup", body)
 
 
