@@ -24,8 +24,8 @@ _DETAILS: Final = 22
 _WHO: Final = 24
 """What says who it is moves the last column no further than this."""
 
-PLAIN: Final[Mapping[int, str]] = str.maketrans({"━": "=", "═": "=", "─": "-", "┄": ".", "│": "|", "├": "+", "└": "`"})
-"""For terminals without such characters; together with `·` as `,`."""
+PLAIN: Final[Mapping[int, int]] = str.maketrans("━═─┄│├└·", "==-.|+`-")
+"""For terminals that cannot show the strokes: others that take as many columns."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

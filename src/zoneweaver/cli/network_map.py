@@ -10,7 +10,7 @@ from typing import Any, Final
 from zoneweaver.cli import terminal
 from zoneweaver.cli.connection import DEFAULTS, Connection
 from zoneweaver.cli.entry import UsageError
-from zoneweaver.cli.network_drawing import DOT, NARROWEST, PLAIN, Node, draw
+from zoneweaver.cli.network_drawing import NARROWEST, PLAIN, Node, draw
 from zoneweaver.cli.terminal import harmless
 from zoneweaver.client import Client, NotThere, Refusal, zone_path
 
@@ -47,13 +47,17 @@ def map_(*, width: int | None = None, agent: Connection = DEFAULTS) -> None:
     if agent.json:
         terminal.put(json.dumps(found, ensure_ascii=False))
         return
-    for line in draw(nodes(found), width=width or min(terminal.width() or 80, WIDEST)):
-        terminal.say(line if _shows_lines() else line.translate(PLAIN).replace(DOT, ", "))
+    lines = draw(nodes(found), width=width or min(terminal.width() or 80, WIDEST))
+    if not lines:
+        terminal.note("There are no links.")
+        return
+    terminal.say("\n".join(lines if _has_strokes() else (line.translate(PLAIN) for line in lines)))
 
 
-def _shows_lines() -> bool:
+def _has_strokes() -> bool:
+    """Say whether stdout can show what the picture is drawn with."""
     try:
-        "━═─┄│├└·".encode(sys.stdout.encoding or "ascii")
+        "".join(map(chr, PLAIN)).encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
         return False
     return True
