@@ -508,6 +508,6 @@ def test_the_provisioning_network_is_shown_part_by_part(
     assert ran.out.splitlines()[1].split() == ["Etherstub", state, "yes", "stub0"]
     assert "Address translation" in ran.out
     assert "10.0.0.0/24 out of igb0\n" in ran.out
-    assert "10.0.0.0/24, 10.0.0.10 - 10.0.0.99\n" in ran.out
+    assert "  10.0.0.10 - 10.0.0.99\n" in ran.out
     assert ran.out.splitlines()[-1].split() == ["something_new", "ready", "yes", "-"]
     assert said in ran.err

@@ -165,6 +165,8 @@ def _link(link: Mapping[str, Any], roles: _Roles) -> Node:
         what = f"VLAN {vlan}"
     elif vlan:
         facts.insert(0, f"VLAN {vlan}")
+    elif kind == "bridge":
+        what = f"bridge {harmless(name.removesuffix('0'))}"  # as its own commands call it
     return Node(
         name=harmless(name),
         kind=what,

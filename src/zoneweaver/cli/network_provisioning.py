@@ -61,7 +61,7 @@ def _state(part: Mapping[str, Any]) -> str:
 def _what(part: Mapping[str, Any]) -> str | None:
     """Return what a part is about, the shortest that says it."""
     if part.get("range_start"):
-        return f"{part.get('subnet')}, {part['range_start']} - {part.get('range_end')}"
+        return f"{part['range_start']} - {part.get('range_end')}"
     if part.get("name") == "nat":
         return f"{part.get('subnet')} out of {part.get('interface') or 'nowhere'}"
     found = next((part[name] for name in ("address", "link", "interface", "service") if part.get(name)), None)
