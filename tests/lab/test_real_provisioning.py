@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -367,3 +368,63 @@ def test_an_illumos_is_set_up_with_its_own_commands(site: Site) -> None:
     site.discard("illumos")
     site.machines.ok("zfs", "promote", "rpool/templates/omnios")
     site.discard("maker")
+
+
+def marking(site: Site, name: str, **more: Any) -> None:
+    """Configure a zone whose provisioner only says where it is, with the address left to the DHCP server."""
+    site.configure(
+        name,
+        files={"where.sh": b"ip -br -4 address show\n"},
+        mode="shell",
+        credentials=DEBIAN,
+        sync_folders=[{"source": "provisioning_dataset", "dest": "/vagrant"}],
+        provisioners=[{"type": "shell", "scripts": ["/vagrant/where.sh"]}],
+        **more,
+    )
+
+
+def test_a_guest_is_where_dhcp_puts_it(site: Site) -> None:
+    """Without an address the lease of the zone's card is waited for; a reservation is known before."""
+    site.create("lent")
+    marking(site, "lent")
+    status = site.done("lent")
+    said = site.output(status, "provision")
+    assert re.search(rf"eth0.* {re.escape(site.net)}\.1\d\d/24", said), said
+    assert "has lent it none yet" in site.output(status, "wait_ssh")
+    (lease,) = [row for row in site.lab.get("/network/dhcp/leases")["leases"] if row["zone"] == "lent"]
+    assert lease["ip"] in said
+
+    mac = "02:08:20:00:77:77"
+    site.lab.do("POST", "/network/dhcp/hosts", {"hostname": "kept", "mac": mac, "ip": f"{site.net}.77"}, seconds=60)
+    site.create("kept", nic={"mac_addr": mac})
+    marking(site, "kept")
+    assert f"{site.net}.77/24" in site.output(site.done("kept"), "provision")
+    # Each reaches the other, and the host.
+    for address in (f"{site.net}.77", f"{site.net}.1"):
+        assert "1 received" in site.inside(lease["ip"], f"ping -c 1 -W 5 {address}")
+    site.discard("lent", "kept")
+    site.lab.do("DELETE", "/network/dhcp/hosts/kept", seconds=60)
+
+
+def cards(site: Site, name: str) -> list[str]:
+    """The links of a zone's configuration."""
+    return re.findall(r"physical=\"?([^\"\n]+)", site.machines.ok("zonecfg", "-z", name, "export"))
+
+
+def test_a_card_is_lent_to_a_zone_for_its_provisioning(site: Site) -> None:
+    """It is there from the boot on, and gone from the configuration when all is done; the zone's own card stays."""
+    site.create("visit", nic={"global_nic": "igb0", "allowed_address": "192.0.2.40/24"})
+    marking(site, "visit", network={"attach": True})
+    before = cards(site, "visit")
+    status = site.done("visit")
+    assert re.search(rf"{re.escape(site.net)}\.1\d\d/24", site.output(status, "provision"))
+    assert "add net" in site.output(status, "boot"), site.told(status)
+    assert cards(site, "visit") == before
+    # It runs with the card that it was booted with, and so it can be done once more.
+    assert site.done("visit")["progress"]["boot"] == "skipped"
+    site.lab.do("POST", "/zones/visit/stop", seconds=SECONDS)
+    assert "provision_" not in site.machines.ok("dladm", "show-vnic", "-p", "-o", "link").replace("provision_inter", "")
+    site.lab.do("POST", "/zones/visit/start", seconds=SECONDS)
+    refused = site.lab.post("/zones/visit/provision", None)
+    assert (refused.status, refused.body["code"]) == (409, "runs_unattached")
+    site.discard("visit")
