@@ -43,6 +43,9 @@ def _place(path: str, text: str, mode: int = 0o644) -> None:
         file.write(text)
 
 
+PROGRAMS = ("env", "rsync", "ansible-playbook", "ansible-galaxy")
+
+
 def commands() -> list[str]:
     """Return the names of the commands that the host has, one per module in `labhost.commands`."""
     here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "commands")
@@ -62,6 +65,22 @@ def _shims(path: str) -> None:
                 f"from labhost.shim import main\nmain({name!r}, {path!r})\n"
             )
         os.chmod(passing, 0o755)
+        os.rename(passing, place)
+
+
+def _programs(path: str) -> None:
+    """Put the programs that the host has besides its own commands beside these, as far as this machine has them."""
+    from shutil import which
+
+    from labhost import machine
+
+    beside = os.path.dirname(sys.executable)
+    for name in PROGRAMS:
+        place, found = f"{path}/bin/{name}", which(name, path=beside) or machine.find(name)
+        if found is None or (os.path.islink(place) and os.readlink(place) == found):
+            continue
+        passing = f"{place}.{os.getpid()}"
+        os.symlink(found, passing)
         os.rename(passing, place)
 
 
@@ -115,6 +134,7 @@ def found(path: str, settings: dict[str, object]) -> World:
             datasets.create_filesystem("rpool/zones")
             world.write("zfs", state)
     _shims(path)
+    _programs(path)
     if kinds.are_real(world) and os.geteuid() == 0:
         from labhost.net import real
 

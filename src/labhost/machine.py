@@ -10,7 +10,13 @@ VARIABLE = "ZONEWEAVER_LAB_PROGRAMS"
 
 def path() -> str:
     """Return where programs are looked for: in PATH, then in the variable's folders, otherwise the usual ones."""
-    return ":".join(part for part in (os.environ.get("PATH", ""), os.environ.get(VARIABLE) or FOLDERS) if part)
+    folders = [*os.environ.get("PATH", "").split(":"), *(os.environ.get(VARIABLE) or FOLDERS).split(":")]
+    return ":".join(folder for folder in folders if folder and not _is_of_a_lab(folder))
+
+
+def _is_of_a_lab(folder: str) -> bool:
+    """Tell the commands of a lab host: its dhcpd is not the machine's."""
+    return os.path.isfile(f"{folder}/zoneadm") and os.path.isdir(f"{os.path.dirname(folder.rstrip('/'))}/state")
 
 
 def environment() -> dict[str, str]:

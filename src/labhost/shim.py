@@ -44,7 +44,7 @@ def main(command: str, directory: str) -> NoReturn:
 
 def run(world: World, command: str, argv: list[str], started: float) -> int:
     """Run one command of the host, journalled and under the faults on order; return its exit code."""
-    if command == "pfexec" and argv and os.path.isfile(f"{world.path}/bin/{os.path.basename(argv[0])}"):
+    if command == "pfexec" and argv and _is_ours(f"{world.path}/bin/{os.path.basename(argv[0])}"):
         # The profiles decide about privileges; what is started (and journalled) is the command itself.
         from labhost.commands import pfexec
 
@@ -66,6 +66,11 @@ def run(world: World, command: str, argv: list[str], started: float) -> int:
     if fault is None or fault["act"] not in ("hang", "kill"):
         journal.record(world, started=started, argv=[command, *argv], code=code, fault=fault["id"] if fault else None)
     return code
+
+
+def _is_ours(place: str) -> bool:
+    """Tell a command of the host from a program that it has of the machine."""
+    return os.path.isfile(place) and not os.path.islink(place)
 
 
 def execute(world: World, command: str, argv: list[str]) -> int:

@@ -247,6 +247,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
             files=files,
             staging=Staging(settings.staging_path),
             key=provision_key,
+            tasks=host_tasks,
             defaults=pipeline_defaults(settings),
         ),
         artifacts=Artifacts(database=database, folder=settings.staging_path, limits=artifact_limits(settings)),
@@ -277,6 +278,7 @@ def pipeline_defaults(settings: Settings) -> PipelineDefaults:
         grace=settings.zones.start_grace_seconds,
         seconds=settings.provisioning.ssh.timeout_seconds,
         every=settings.provisioning.ssh.poll_interval_seconds,
+        provisioning_link=settings.provisioning.network.etherstub_name,
         usual_key=str(PROVISION_KEY),
         limits=artifact_limits(settings).archive,
     )

@@ -126,6 +126,7 @@ def composed(used: Settings, database: Database) -> Api:
             files=ConfigFiles(ScriptedHost(used.home)),
             staging=Staging(used.staging_path),
             key=SshKey(used.provision_key_path),
+            tasks=host_tasks,
             defaults=pipeline_defaults(used),
         ),
         artifacts=Artifacts(database=database, folder=used.staging_path, limits=artifact_limits(used)),

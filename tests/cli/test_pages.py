@@ -30,7 +30,17 @@ def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["zones"], ["zones", "create"], ["recipes"], ["recipes", "test"]],
+    [
+        [],
+        ["zones"],
+        ["zones", "create"],
+        ["recipes"],
+        ["recipes", "test"],
+        ["network"],
+        ["network", "map"],
+        ["network", "setup"],
+        ["network", "nat", "add"],
+    ],
     ids=lambda words: "-".join(words) or "all",
 )
 def test_help_reads_as_it_was_meant(words: list[str]):
@@ -78,9 +88,10 @@ def test_bash_completes_a_command(zw: Command, tmp_path: Path):
     [
         (["version"], {"rich", "httpx2", "asyncio", "pydantic", "sqlalchemy", "yaml"}),
         (["zones", "list", "--url", "http://127.0.0.1:9"], {"rich", "asyncio", "pydantic", "sqlalchemy", "yaml"}),
+        (["network", "map", "--url", "http://127.0.0.1:9"], {"rich", "asyncio", "pydantic", "sqlalchemy", "yaml"}),
         (["serve", "--config", "/nowhere.yaml"], {"rich.progress", "httpx2", "zoneweaver.client"}),
     ],
-    ids=["version", "list", "serve"],
+    ids=["version", "list", "map", "serve"],
 )
 def test_a_command_loads_only_what_it_needs(words: list[str], unwanted: set[str]):
     """Nothing heavy is imported that the command does not use."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,6 +35,8 @@ class SshGuest:
     began: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the first command was asked for."""
     connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
+    sessions: dict[asyncio.Task[None], int] = field(default_factory=dict)
+    """The process group of each session that goes on."""
 
     def cut(self) -> None:
         """Break every connection, as when the network goes."""
@@ -62,6 +65,14 @@ class SshGuest:
         finally:
             server.close()
             await server.wait_closed()
+            await self._end_sessions()
+
+    async def _end_sessions(self) -> None:
+        for group in self.sessions.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        if self.sessions:
+            await asyncio.wait(self.sessions, timeout=10)
 
     async def _process(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         self.commands.append(process.command or "")
@@ -76,6 +87,10 @@ class SshGuest:
             start_new_session=True,
             env={**os.environ, **self.env},
         )
+        me = asyncio.current_task()
+        assert me is not None
+        self.sessions[me] = child.pid
+        me.add_done_callback(self.sessions.pop)
         assert child.stdin is not None
         assert child.stdout is not None
         assert child.stderr is not None

@@ -161,7 +161,6 @@ def site(zygote: Zygote, tmp_path: Path) -> Iterator[Site]:
     place = worlds.place()
     world = World.create(str(place / "world"), **{**worlds.FAST, "time_scale": 0.005}, guest="scripted")
     flags = {
-        "host.command_path": f"{world.path}/bin:/usr/bin:/bin",
         "provisioning.ssh.timeout_seconds": 20,
         "provisioning.ssh.poll_interval_seconds": 0.2,
     }

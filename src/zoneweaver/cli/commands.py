@@ -22,6 +22,7 @@ app: Final = App(
 
 for _name, _help in {
     "zones": "Create, change, start, stop and delete zones.",
+    "network": "Links, addresses, address translation and DHCP of the host; a map of all of it.",
     "tasks": "See what was asked, how far it is, and stop or repeat it.",
     "provision": "From a bare zone to a configured server, in six stages.",
     "artifacts": "Give files to the agent: what zones are provisioned with, images.",

@@ -80,7 +80,7 @@ def _misused(sentence: str, words: Sequence[str]) -> int:
     from zoneweaver.cli.commands import app  # noqa: PLC0415
 
     terminal.error(sentence)
-    known, _, _ = app.parse_commands([word for word in words[:2] if not word.startswith("-")])
+    known, _, _ = app.parse_commands([word for word in words[:3] if not word.startswith("-")])
     terminal.note(f"Try: {' '.join(['zoneweaver', *known, '--help'])}")
     return Exit.USAGE
 

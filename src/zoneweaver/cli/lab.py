@@ -34,9 +34,6 @@ TEMPLATE: Final = "debian-12"
 REAL: Final = ("container", "qemu")
 VARIABLE: Final = "ZONEWEAVER_LAB_GUEST"
 
-TOOLS: Final = "/usr/local/bin:/usr/bin:/bin"
-"""Where this machine has what the lab host does not bring: rsync, ansible-playbook."""
-
 World = Annotated[Path | None, Parameter(name="--dir")]
 
 
@@ -282,7 +279,7 @@ def run() -> None:
             "home": str(state),
             "server.bind_address": os.environ.get("ZONEWEAVER_SERVER__BIND_ADDRESS", "127.0.0.1"),
             "host.root": str(world / "root"),
-            "host.command_path": f"{world / 'bin'}:{TOOLS}",
+            "host.command_path": str(world / "bin"),
             "host.pfexec": True,
         }
     )

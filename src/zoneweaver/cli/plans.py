@@ -26,6 +26,11 @@ def tell(plan: Mapping[str, Any]) -> None:
             if SCRIPT in command and scripts:
                 for line in scripts.pop(0):
                     terminal.say(f"       {line}")
+        if file := step.get("file"):
+            block = step.get("block") or []
+            terminal.say(f"     {file} {'says' if block else 'says nothing of ours any more'}")
+            for line in block:
+                terminal.say(f"       {line}")
         for index, command in enumerate(step.get("undo") or []):
             terminal.say(f"   {'undo: ' if index == 0 else '      '}{shlex.join(command)}")
     terminal.note("Nothing was changed: this is what would be done.")

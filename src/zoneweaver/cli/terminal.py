@@ -21,6 +21,9 @@ _MEANINGS: Final = {
     "configured": "yellow",
     "shutting_down": "yellow",
     "down": "yellow",
+    "ready": "green",
+    "missing": "yellow",
+    "different": "red",
 }
 NARROWEST: Final = 24
 """The last column of a table is wrapped down to this many characters before a table becomes a list of records."""

@@ -28,6 +28,7 @@ STAGES: Final[Mapping[str, str]] = {
     "configuring_cloud_init": "Configuring cloud-init",
     "installing_zone": "Installing zone",
     "creating_database_record": "Creating database record",
+    "configuring_dhcp": "Configuring DHCP",
     "completed": "Complete",
 }
 """`progress_info.status` as it is called in the documentation; others are read as they are written."""
@@ -49,6 +50,19 @@ ENDINGS: Final[Mapping[str, str]] = {
     "zone_provision": "Zone {zone} is provisioned",
     "zone_provision_rollback": "Zone {zone} is as it was before it was provisioned",
     "zone_discover": "The zones of the host are known",
+    "network_link_create": "The link is there",
+    "network_link_delete": "The link is gone",
+    "network_address_create": "The address is there",
+    "network_address_delete": "The address is gone",
+    "network_forwarding": "Forwarding is as it was asked for",
+    "network_nat_rule_create": "The NAT rule is in force",
+    "network_nat_rule_delete": "The NAT rule is gone",
+    "network_dhcp_config": "The subnet is served by DHCP",
+    "network_dhcp_host_create": "The address is reserved",
+    "network_dhcp_host_delete": "The reservation is gone",
+    "network_dhcp_service": "The DHCP server is as it was asked for",
+    "provisioning_network_setup": "The provisioning network is ready",
+    "provisioning_network_teardown": "The provisioning network is gone",
 }
 
 

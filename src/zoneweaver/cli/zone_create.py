@@ -7,10 +7,9 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Group, Parameter
 
-from zoneweaver.cli import plans
+from zoneweaver.cli.changes import Change
 from zoneweaver.cli.connection import DEFAULTS, Connection
 from zoneweaver.cli.entry import UsageError
-from zoneweaver.cli.watching import queued
 from zoneweaver.cli.zone_file import read
 from zoneweaver.cli.zone_options import Attributes, CloudInit, existing, nic, volume
 
@@ -98,12 +97,7 @@ def create(
     for key, value in {"zonepath": zonepath, "start_after_create": start or None, "force": force or None}.items():
         if value is not None:
             body[key] = value
-    with agent.open() as client:
-        answer = client.send("POST", "/zones", body, query={"dry_run": True if dry_run else None})
-        if not dry_run:
-            queued(agent, client, answer, wait=wait, output=output)
-        elif not agent.show(answer):
-            plans.tell(answer.body)
+    Change(dry_run=dry_run, wait=wait).ask(agent, "POST", "/zones", body, output=output)
 
 
 def _disks(

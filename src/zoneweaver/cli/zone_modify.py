@@ -7,9 +7,8 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from zoneweaver.cli import plans
+from zoneweaver.cli.changes import Change
 from zoneweaver.cli.connection import DEFAULTS, Connection
-from zoneweaver.cli.watching import queued
 from zoneweaver.cli.zone_create import NETWORK, STORAGE
 from zoneweaver.cli.zone_file import read
 from zoneweaver.cli.zone_options import Attributes, CloudInit, existing, nic, volume
@@ -101,9 +100,4 @@ def modify(
         body["provisioning"] = read(provisioning)
     if force:
         body["force"] = True
-    with agent.open() as client:
-        answer = client.send("PUT", zone_path(name), body, query={"dry_run": True if dry_run else None})
-        if not dry_run:
-            queued(agent, client, answer, wait=wait)
-        elif not agent.show(answer):
-            plans.tell(answer.body)
+    Change(dry_run=dry_run, wait=wait).ask(agent, "PUT", zone_path(name), body)

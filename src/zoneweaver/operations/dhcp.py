@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from zoneweaver.domain.dhcp import DhcpConfig, Foreign
+from zoneweaver.domain.dhcp import DhcpConfig, Foreign, Lease
 from zoneweaver.domain.errors import Failed, Refused
-from zoneweaver.host import dhcpd, svcadm, svccfg
+from zoneweaver.host import dhcpd, dhcpd_leases, svcadm, svccfg
 from zoneweaver.host.command import Command
 from zoneweaver.host.managed import ManagedFile
 from zoneweaver.host.svcs import DHCP, ServiceState
@@ -42,6 +42,15 @@ def read(ctx: Context) -> Served:
     file = ManagedFile(ctx.host, dhcpd.FILE)
     lines = file.read(BLOCK)
     return Served(lines=lines, config=dhcpd.parse(lines or ()), foreign=dhcpd.foreign(file.foreign()))
+
+
+def leases(ctx: Context) -> tuple[Lease, ...]:
+    """Read the newest lease of every address. Raises BrokenFile."""
+    try:
+        text = ctx.host.path(dhcpd_leases.FILE).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ()
+    return dhcpd_leases.parse(text)
 
 
 async def listening(ctx: Context) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ async def provision(
     `variables` besides their own. Secrets are masked in all that is told. Raises ProvisionerFailed, NoPrivilege,
     NotFound, Unreachable.
     """
-    generated = {"zone_name": ctx.zone, "zone_address": access.address, **ctx.params.get("variables", {})}
+    generated = {"zone_name": ctx.zone, "zone_address": made.target.host, **ctx.params.get("variables", {})}
     told = _Told(ctx, {*secrets(entry), *secrets(generated), *secrets(access.password)})
     privilege = await probe(made, access.username, access.password)
     try:
@@ -68,7 +68,7 @@ async def _from_host(
     """Run a playbook of the artifact on the host, against the guest."""
     playbook = _inside(tree, entry["playbook"])
     given = reveal(entry.get("inventory", ""))
-    inventory = str(_inside(tree, given)) if given and not given.endswith(",") else given or f"{access.address},"
+    inventory = str(_inside(tree, given)) if given and not given.endswith(",") else given or f"{made.target.host},"
     home = str(ctx.host.scratch / "ansible")
     try:
         for collection in map(reveal, entry.get("collections", ())):

@@ -13,7 +13,7 @@ from zoneweaver.domain.secret import masked
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.guest import ssh
 from zoneweaver.host import zfs
-from zoneweaver.operations import guests, provisioners, snapshots, stages
+from zoneweaver.operations import attachment, guests, provisioners, snapshots, stages
 from zoneweaver.operations.guests import Access
 from zoneweaver.store import provisionings
 from zoneweaver.tasks.context import Context
@@ -24,9 +24,11 @@ FACTS: Final = "provisioners"
 
 
 class ZoneProvision:
-    """Run provisioners. Parameters: `provisioners`, `variables`, `access`, `root`; or `skip`.
+    """Run provisioners.
 
-    It also marks the zone as provisioned, so that it has a step even when it is left out.
+    Parameters: `provisioners`, `variables`, `access`, `root`; or `skip`; and `detach`, whether the card on the
+    provisioning network is taken away at the end. It also marks the zone as provisioned, so that it has a step even
+    when it is left out.
     """
 
     kind = Kind.ZONE_PROVISION
@@ -34,7 +36,7 @@ class ZoneProvision:
     async def survey(self, ctx: Context) -> Mapping[str, Any]:
         """Find the disk and the tree that snapshots are taken of. Raises Conflict when one is in the way."""
         if await stages.left_out(ctx):
-            return {"datasets": [], "count": 0, "there": []}
+            return {"datasets": [], "count": 0, "there": [], "attached": _attached(ctx)}
         wanted = [stages.tree_of(ctx.params["root"]), stages.boot_volume(ctx.files.read(ctx.zone))]
         names = [name for name in wanted if name is not None]
         posts, pres = snapshots.of(names, snapshots.POST), snapshots.of(names, snapshots.PRE)
@@ -42,19 +44,29 @@ class ZoneProvision:
         taken = {name: there[name] for name in (*posts, *pres) if name in there}
         snapshots.refuse_strange(ctx.zone, taken)
         datasets = [name for name in names if name in there]
-        return {"datasets": datasets, "there": sorted(taken), "count": len(ctx.params["provisioners"])}
+        count = len(ctx.params["provisioners"])
+        return {"datasets": datasets, "there": sorted(taken), "count": count, "attached": _attached(ctx)}
 
     def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:
         """Return a step for each provisioner, between the snapshots, and one that remembers the end."""
+        detaching = [attachment.detach(ctx.zone, survey["attached"])] if survey.get("attached") else []
         if not survey["count"]:
-            return [_remember()]
+            return [*detaching, _remember()]
         access = Access.from_json(ctx.params["access"])
         entries = ctx.params["provisioners"]
         volumes = [name for name in survey["datasets"] if name != stages.tree_of(ctx.params["root"])]
         before = _snapshot(ctx, volumes, snapshots.PRE, survey["there"], progress=2)
         after = _snapshot(ctx, survey["datasets"], snapshots.POST, survey["there"], progress=95)
         runs = [_run(entry, access, number, len(entries)) for number, entry in enumerate(entries)]
-        return [before, *runs, after, _remember()]
+        return [before, *runs, after, *detaching, _remember()]
+
+
+def _attached(ctx: Context) -> dict[str, Any] | None:
+    """Return the zone's configuration when it has a card on the provisioning network that is to go; otherwise None."""
+    if not ctx.params.get("detach"):
+        return None
+    config = ctx.files.read(ctx.zone)
+    return config.as_plain() if config is not None and attachment.has_card(config, ctx.zone) else None
 
 
 def _snapshot(

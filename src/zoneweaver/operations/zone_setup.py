@@ -58,7 +58,7 @@ class ZoneSetup:
         async def do(ctx: Context, _: Outputs) -> dict[str, Any]:
             played = await console.play_unless(ctx, ctx.zone, recipe, values, lambda: _answers(ctx, access))
             if played is None:
-                why = f"SSH at {access.address} lets {access.username} in already"
+                why = f"SSH at {(await guests.target(ctx, access)).host} lets {access.username} in already"
                 await stages.skip(ctx, why)
                 return {"skipped": why}
             return summary(played)
@@ -73,7 +73,7 @@ async def _answers(ctx: Context, access: Access) -> bool:
     try:
         async with ssh.connect(await guests.target(ctx, access), identity, seconds=PROBE_SECONDS) as made:
             await made.check()
-    except ssh.Unreachable as error:
+    except (ssh.Unreachable, guests.NoLease) as error:
         await ctx.say(f"the recipe is needed: {error.message}\n")
         return False
     return True

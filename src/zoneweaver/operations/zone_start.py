@@ -9,7 +9,7 @@ from zoneweaver.domain.pipeline import STAGE
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import zoneadm
-from zoneweaver.operations import console, power, stages
+from zoneweaver.operations import attachment, console, power, stages
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Outputs, Step
 
@@ -18,7 +18,8 @@ class ZoneStart:
     """Start a zone.
 
     Parameters: `grace`, seconds for which it must stay up; `listen`, whether what its console says meanwhile is kept
-    for the recipe that comes next; or `skip`, why there is nothing to do.
+    for the recipe that comes next; `attach`, the link over which it is given a card before; or `skip`, why there is
+    nothing to do.
     """
 
     kind = Kind.ZONE_START
@@ -28,14 +29,17 @@ class ZoneStart:
         console.HEARD.pop(str(ctx.zone_name), None)
         if await stages.left_out(ctx):
             return stages.NOTHING
-        found = await power.state(ctx, str(ctx.zone_name))
+        found, over = await power.state(ctx, str(ctx.zone_name)), ctx.params.get("attach")
         if found is ZoneState.RUNNING and STAGE in ctx.metadata:
+            if over is not None:
+                files = ctx.files
+                attachment.refuse_running(ctx.zone, configured=files.read(ctx.zone), booted=files.booted(ctx.zone))
             await stages.skip(ctx, "the zone runs already")
             return stages.NOTHING
-        return {"state": found.value}
+        return {"state": found.value, "attach": await attachment.decide(ctx, over)}
 
     def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:
-        """Return the one step; undone by a halt, unless the zone was up before."""
+        """Return the boot, undone by a halt unless the zone was up before, and what comes before it."""
         if not survey:
             return []
         zone = str(ctx.zone_name)
@@ -51,7 +55,9 @@ class ZoneStart:
             if not was_up:
                 await power.halt(ctx, zone)
 
+        attaching = [attachment.attach(zone, survey["attach"])] if survey.get("attach") else []
         return [
+            *attaching,
             Step(
                 name="boot",
                 do=do,
@@ -60,5 +66,5 @@ class ZoneStart:
                 status="booting_zone",
                 planned=(zoneadm.boot(zone),),
                 planned_undo=power.halting(zone),
-            )
+            ),
         ]

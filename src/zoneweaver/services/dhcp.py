@@ -71,7 +71,9 @@ class Dhcp:
         """Return the leases with the zone that each card belongs to; only those that hold now, if that is asked for."""
         zones = await self._zones()
         now = datetime.now(UTC)
-        shown = [_lease(lease, now, zones) for lease in self._leases() if lease.holds(now) or not active]
+        shown = [
+            _lease(lease, now, zones) for lease in dhcp.leases(self._tasks.looking()) if lease.holds(now) or not active
+        ]
         return {"leases": shown, "total": len(shown), "lease_file": dhcpd_leases.FILE}
 
     async def status(self) -> dict[str, Any]:
@@ -135,18 +137,11 @@ class Dhcp:
     async def _is_there(self) -> bool:
         return await self._host.ask(svcs.find(DHCP)) is not None
 
-    def _leases(self) -> tuple[Lease, ...]:
-        try:
-            text = self._host.path(dhcpd_leases.FILE).read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return ()
-        return dhcpd_leases.parse(text)
-
     async def _taken(self, served: Served) -> set[IPv4Address]:
         now = datetime.now(UTC)
         found = {item.ip for item in served.config.reservations}
         found |= {held.ip for held in served.foreign.hosts if held.ip is not None}
-        found |= {lease.ip for lease in self._leases() if lease.holds(now)}
+        found |= {lease.ip for lease in dhcp.leases(self._tasks.looking()) if lease.holds(now)}
         for address in await self._host.ask(ipadm.show_addresses()):
             if address.address is not None and ":" not in address.address:
                 found.add(IPv4Address(address.address.partition("/")[0]))

@@ -17,16 +17,18 @@ from zoneweaver.domain.errors import Conflict, Invalid, NotFound
 from zoneweaver.domain.pipeline import KINDS, SKIP, STAGE, Options, Stage
 from zoneweaver.domain.recipe_values import MissingVariables, gather, missing
 from zoneweaver.domain.recipes import Recipe
+from zoneweaver.domain.secret import reveal
 from zoneweaver.domain.tasks import Kind, NewTask, Status, Task, stamp
 from zoneweaver.domain.zonestate import ZoneState
 from zoneweaver.host import dladm, zfs
 from zoneweaver.host.judge import Limits
 from zoneweaver.host.zonexml import ConfigFiles
-from zoneweaver.operations import guest_values, snapshots, stages, volumes
+from zoneweaver.operations import attachment, guest_addresses, guest_values, snapshots, stages, volumes
 from zoneweaver.operations.guests import Access
 from zoneweaver.operations.zone_provision_rollback import find
 from zoneweaver.services import configurations, pipelines, recipes
 from zoneweaver.services.callers import Caller
+from zoneweaver.services.hosttasks import HostTasks
 from zoneweaver.services.queueing import Proposal
 from zoneweaver.store import artifacts, provisionings, zones
 from zoneweaver.store.database import Database
@@ -55,13 +57,14 @@ Planned = Callable[[Kind, str | None, Mapping[str, Any]], Awaitable[Sequence[Map
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Defaults:
-    """What the settings say of pipelines: where zones lie, seconds of waiting, and what an archive may become."""
+    """What the settings say of pipelines: where zones and guests are, seconds to wait, what an archive may become."""
 
     pool: str = "rpool"
     dataset: str = "zones"
     grace: float = 2.0
     seconds: float = 300.0
     every: float = 10.0
+    provisioning_link: str = "estub_provision0"
     usual_key: str = "/etc/zoneweaver-agent/ssh/provision_key"
     """What in a zone's credentials means the agent's own key, wherever that lies."""
     limits: Limits = field(default_factory=Limits)
@@ -87,6 +90,7 @@ class Provisioning:
     files: ConfigFiles
     staging: Staging
     key: SshKey
+    tasks: HostTasks
     defaults: Defaults
 
     async def ssh_key(self) -> dict[str, Any]:
@@ -118,12 +122,7 @@ class Provisioning:
                 code="not_configured",
             )
         self._check_power(zone, asked, options)
-        if asked.configuration.get("network", {}).get("attach"):
-            raise Conflict(
-                "provisioning.network.attach: this agent has no provisioning network to attach zones to; add a network "
-                "card with add_nics",
-                code="no_provisioning_network",
-            )
+        await self._check_attachment(zone, asked, options)
         skips = pipeline.skips(asked.configuration, options)
         pipeline_id = str(uuid.uuid4())
         tasks: list[NewTask] = []
@@ -135,7 +134,7 @@ class Provisioning:
                     id=str(uuid.uuid4()),
                     kind=KINDS[stage],
                     zone_name=zone,
-                    params={SKIP: skips[stage]} if stage in skips else params[stage],
+                    params=_left_out(skips[stage], params[stage]) if stage in skips else params[stage],
                     created_by=caller.name,
                     depends_on=before,
                     parent_task_id=pipeline_id,
@@ -169,6 +168,23 @@ class Provisioning:
                 raise Conflict(f"Something else was asked of zone {zone} at the same moment: try again", code="busy")
 
         return Proposal(tasks=(parent, *tasks), body=answer, guard=guard)
+
+    async def _check_attachment(self, zone: str, asked: _Asked, options: Options) -> None:
+        """Refuse to give a card that cannot be given: no network to be on, or a zone that runs without."""
+        if not _attaches(asked.configuration):
+            return
+        over = self.defaults.provisioning_link
+        if over not in {link.link for link in await self.host.ask(dladm.show_links())}:
+            raise Conflict(
+                f"provisioning.network.attach: there is no {over}; POST /provisioning/network/setup makes it",
+                code="no_provisioning_network",
+            )
+        there = zone in self.files.index()
+        configured = self.files.read(zone) if there else None
+        if asked.record is not None and asked.record.status == ZoneState.RUNNING.value:
+            attachment.refuse_running(zone, configured=configured, booted=self.files.booted(zone))
+        elif options.skip_boot and not attachment.has_card(configured, zone):
+            raise Conflict("provisioning.network.attach: the card is given at the boot", code="runs_unattached")
 
     async def plan(self, proposal: Proposal, planned: Planned) -> list[dict[str, Any]]:
         """Return what the stages of a proposal would do, each with its steps, in their order; nothing is done."""
@@ -232,13 +248,15 @@ class Provisioning:
             zone, self.defaults.pool, self.defaults.dataset, asked.record.root_dataset if asked.record else None
         )
         found: dict[Stage, dict[str, Any]] = {stage: {"root": root} for stage in Stage}
-        found[Stage.BOOT] = {"grace": self.defaults.grace, "listen": Stage.SETUP not in skips}
+        found[Stage.BOOT] |= {"grace": self.defaults.grace, "listen": Stage.SETUP not in skips}
+        if _attaches(configuration):
+            found[Stage.BOOT]["attach"] = self.defaults.provisioning_link
+            found[Stage.PROVISION]["detach"] = True
         if Stage.EXTRACT not in skips:
             found[Stage.EXTRACT] |= {"artifact": self._artifact(asked), "limits": asdict(self.defaults.limits)}
         if all(stage in skips for stage in (Stage.SETUP, Stage.WAIT_SSH, Stage.SYNC, Stage.PROVISION)):
             return found
-        facts = await self._known(zone, asked)
-        access = await self._access(configuration, str(facts.get("ip") or ""))
+        access = await self._access(zone, asked)
         for stage in (Stage.SETUP, Stage.WAIT_SSH, Stage.SYNC, Stage.PROVISION):
             found[stage]["access"] = access.as_json()
         if Stage.SETUP not in skips and asked.recipe is not None:
@@ -283,21 +301,32 @@ class Provisioning:
         if unresolved:
             raise MissingVariables(unresolved)
 
-    async def _access(self, configuration: Mapping[str, Any], address: str) -> Access:
+    async def _access(self, zone: str, asked: _Asked) -> Access:
         """Return how the guest is reached. Raises Invalid naming what is missing."""
-        if not address:
-            raise Invalid(
-                "The guest's address is not known: give provisioning.ip or provisioning.variables.ip, or a network "
-                "card with allowed_address",
-                field="provisioning.ip",
-                code="no_address",
-            )
+        configuration = asked.configuration
+        card = attachment.link_of(zone) if _attaches(configuration) else None
+        given = configuration.get("ip") or (configuration.get("variables") or {}).get("ip")
+        address: str | None = reveal(given) if given else None
+        if address is None and card is None:
+            address = str((await self._known(zone, asked)).get("ip") or "") or None
+            if address is None and not await self._is_lent(zone):
+                raise Invalid(
+                    "The guest's address is not known: give provisioning.ip or provisioning.variables.ip, or a network "
+                    "card with allowed_address or on a link that DHCP serves",
+                    field="provisioning.ip",
+                    code="no_address",
+                )
         own = str(self.key.path.absolute())
-        access = Access.of(configuration, address=address, own_key=own)
+        access = Access.of(configuration, address=address, own_key=own, card=card)
         if access.key in {own, self.defaults.usual_key}:
             await to_thread.run_sync(self.key.public)
             access = replace(access, key=own)
         return access
+
+    async def _is_lent(self, zone: str) -> bool:
+        """Say whether the guest has its address from our DHCP server, or may get it there."""
+        ctx = self.tasks.looking(zone=zone)
+        return await guest_addresses.found(ctx, zone) is not None or await guest_addresses.is_served(ctx, zone)
 
     # --- looking at it
 
@@ -382,6 +411,15 @@ class Provisioning:
             pipelines.refuse_active(c, zone)
 
         return Proposal(tasks=(task,), body=answer, guard=guard)
+
+
+def _left_out(why: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a stage is given that has nothing to do but what ends every pipeline."""
+    return {SKIP: why, **{name: value for name, value in params.items() if name == "detach"}}
+
+
+def _attaches(configuration: Mapping[str, Any]) -> bool:
+    return bool((configuration.get("network") or {}).get("attach"))
 
 
 def _unknown(zone: str) -> NotFound:

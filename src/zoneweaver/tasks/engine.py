@@ -10,7 +10,7 @@ import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from uuid import uuid4
@@ -492,7 +492,8 @@ class Engine:
         for retention, purge in ((self._retention, history.purge), (self._audit_retention, audit.purge)):
             purged: int | None = 1
             while purged and retention is not None:
-                purged = await self._quietly(functools.partial(_forget, purge, retention))
+                # Counted from the moment that was judged: the clock may leap in between.
+                purged = await self._quietly(functools.partial(_forget, purge, moment - retention))
 
     async def _quietly(self, fn: Callable[[Connection], T]) -> T | None:
         """Write, or leave it for the next time when the database is away."""
@@ -503,5 +504,5 @@ class Engine:
             return None
 
 
-def _forget(purge: Callable[..., int], retention: timedelta, c: Connection) -> int:
-    return purge(c, before=transaction.now(c) - retention, most=MOST_FORGOTTEN)
+def _forget(purge: Callable[..., int], before: datetime, c: Connection) -> int:
+    return purge(c, before=before, most=MOST_FORGOTTEN)

@@ -106,7 +106,7 @@ scripts = st.lists(resources | globals_, max_size=8)
 wrong = st.one_of(
     st.sampled_from([
         "bogus", "set", "set pool", "set pool=", "set pool=[", "set pool=(a", "set none=1", "set autoboot=perhaps", "add",
-        "add none", "end", "cancel", "remove attr name=none", "remove attr", "select net", "select attr name=none",
+        "add none", "end", "cancel", "remove attr name=none", "select net", "select attr name=none",
         "set zonepath=relative", "set hostid=zz", "set brand=xen", 'set pool="unclosed', "set physical=net0", "verify it",
         "clear zonepath", "set max-lwps=many", "export -x", "create -x", "info none", 'add property (name="a"', "set ip-type=a",
         "set zonename=-bad-", "remove -F none", "commit now", "delete me",

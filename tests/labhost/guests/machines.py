@@ -34,11 +34,15 @@ class Machines(Host):
     def namespace(self) -> str:
         return real.namespace(self.world)
 
-    def found(self) -> None:
-        """Make the template and the networks."""
+    def template(self) -> None:
+        """Make the template."""
         self.ok("zfs", "create", "-p", "-s", "-V", "8G", TEMPLATE)
         layers.begin(self.world, self.world.read("zfs")["datasets"][TEMPLATE]["objset"], ROOT)
         self.ok("zfs", "snapshot", f"{TEMPLATE}@ready")
+
+    def found(self) -> None:
+        """Make the template and the networks."""
+        self.template()
         self.ok("zfs", "create", "-p", "rpool/vms")
         for stub in (STUB, FAR_STUB):
             self.ok("dladm", "create-etherstub", stub)

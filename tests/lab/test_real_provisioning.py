@@ -1,0 +1,430 @@
+"""The three scenarios of the document, on guests that are real: from a clone of a template to a configured server."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import os
+import re
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+from tests.lab import worlds
+from tests.lab.agents import Lab
+from tests.lab.test_configuration import uploaded
+from tests.lab.zygote import Zygote
+from tests.labhost.guests.machines import TEMPLATE, Machines, founded, missing
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no containers: {missing()}")]
+
+SECONDS = 180.0
+SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes")  # fmt: skip
+OMNIOS = Path(__file__).parent / "omnios"
+USUAL_KEY = "/etc/zoneweaver-agent/ssh/provision_key"
+DEBIAN = {"username": "startcloud", "password": "STARTcloud24@!", "ssh_key_path": USUAL_KEY}
+PLAYBOOK = """\
+- hosts: all
+  become: true
+  gather_facts: false
+  tasks:
+    - name: the message of the day
+      ansible.builtin.copy:
+        content: "{{ hostname }}.{{ domain }}\\n"
+        dest: /etc/motd
+        mode: "0644"
+    - name: the role of a collection
+      ansible.builtin.include_role:
+        name: startcloud.startcloud_roles.mark
+"""
+ROLE = """\
+- name: mark
+  ansible.builtin.copy:
+    content: "marked\\n"
+    dest: /etc/marked
+    mode: "0644"
+"""
+
+
+def collection() -> bytes:
+    """A collection as `ansible-galaxy collection build` packs it, with one role."""
+    files = {"roles/mark/tasks/main.yml": ROLE.encode()}
+    listed = [
+        {"name": ".", "ftype": "dir", "chksum_type": None, "chksum_sha256": None, "format": 1},
+        *(
+            {"name": name, "ftype": "file", "chksum_type": "sha256", "chksum_sha256": hashlib.sha256(data).hexdigest(), "format": 1}
+            for name, data in files.items()
+        ),
+    ]  # fmt: skip
+    index = json.dumps({"files": listed, "format": 1}).encode()
+    manifest = {
+        "collection_info": {
+            "namespace": "startcloud", "name": "startcloud_roles", "version": "1.0.0", "authors": ["a"], "readme": "README.md",
+            "tags": [], "description": None, "license": [], "license_file": None, "dependencies": {}, "repository": None,
+            "documentation": None, "homepage": None, "issues": None,
+        },
+        "file_manifest_file": {
+            "name": "FILES.json", "ftype": "file", "chksum_type": "sha256", "format": 1,
+            "chksum_sha256": hashlib.sha256(index).hexdigest(),
+        },
+        "format": 1,
+    }  # fmt: skip
+    return gzipped(**{"MANIFEST.json": json.dumps(manifest).encode(), "FILES.json": index, **files})
+
+
+def gzipped(**files: bytes) -> bytes:
+    """A tar.gz."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@dataclass
+class Site:
+    """An agent, a host with a provisioning network, and its real guests."""
+
+    lab: Lab
+    machines: Machines
+    net: str
+    """The first three numbers of its network."""
+
+    def create(self, name: str, *, template: str = TEMPLATE, nic: Any = None, **more: Any) -> None:
+        """Create a zone from a template, with a card on the provisioning network."""
+        card = {"physical": f"{name.replace('-', '_')}_0", "global_nic": "estub_provision0", **(nic or {})}
+        source = {"type": "template", "template_dataset": template, "clone_strategy": "clone"}
+        body = {"name": name, "brand": "bhyve", "ram": "512M", "source": source, "nics": [card], **more}
+        self.lab.do("POST", "/zones", body)
+
+    def configure(self, name: str, *, files: Mapping[str, bytes] | None = None, **configuration: Any) -> None:
+        """Say how a zone is provisioned, with an artifact of these files."""
+        if files is not None:
+            configuration["artifact_id"] = uploaded(self.lab, gzipped(**files), "site.tar.gz")
+        answer = self.lab.ask("PUT", f"/zones/{name}", {"provisioning": configuration})
+        assert answer.status == 200, answer
+
+    def variables(self, address: int) -> dict[str, Any]:
+        """What a recipe for a static address wants to know."""
+        return {"ip": f"{self.net}.{address}", "prefix": 24, "gateway": f"{self.net}.1", "dns": "8.8.8.8"}
+
+    def begin(self, name: str, query: str = "") -> str:
+        """Ask for the pipeline and return its task's id."""
+        answer = self.lab.post(f"/zones/{name}/provision{query}", None)
+        assert answer.status == 202, answer
+        return str(answer.body["task_id"])
+
+    def status(self, name: str) -> dict[str, Any]:
+        """How far it is."""
+        return dict(self.lab.get(f"/zones/{name}/provision/status"))
+
+    def done(self, name: str, query: str = "") -> dict[str, Any]:
+        """Run the pipeline, which must end well, and return its status."""
+        self.lab.wait(self.begin(name, query), seconds=SECONDS)
+        status = self.status(name)
+        assert status["status"] == "completed", self.told(status)
+        return status
+
+    def told(self, status: Mapping[str, Any]) -> str:
+        """What each stage said."""
+        said = [
+            f"{task['metadata']['stage']}: {task['status']}\n{self.lab.output(task['id'])}" for task in status["tasks"]
+        ]
+        return f"{status['error']}\n" + "\n".join(said)
+
+    def output(self, status: Mapping[str, Any], stage: str) -> str:
+        """What one stage said."""
+        return self.lab.output(next(task["id"] for task in status["tasks"] if task["metadata"]["stage"] == stage))
+
+    def inside(
+        self, address: str, command: str, *, username: str = "startcloud", password: str = DEBIAN["password"]
+    ) -> str:
+        """Run a command in a guest and return what it prints."""
+
+        async def run() -> str:
+            async with asyncssh.connect(
+                address,
+                username=username,
+                password=password,
+                known_hosts=None,
+                client_keys=None,
+                agent_path=None,
+                config=None,
+            ) as made:
+                return str((await made.run(command, check=True)).stdout)
+
+        return asyncio.run(asyncio.wait_for(run(), 60))
+
+    def console_is_free(self, name: str) -> bool:
+        """Attach to a zone's console, which works for one at a time."""
+        person = self.machines.sit_down(name)
+        person.end()
+        self.machines.people.remove(person)
+        return True
+
+    def discard(self, *names: str) -> None:
+        """Stop and delete zones."""
+        for name in names:
+            self.lab.do("DELETE", f"/zones/{name}?cleanup_datasets=true", seconds=SECONDS)
+
+
+@pytest.fixture(scope="module")
+def site(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A host with a template, and a provisioning network that was set up by the agent."""
+    folder = worlds.place()
+    machines = founded(folder / "world", reach=True)
+    machines.template()
+    net = f"10.190.{101 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}"
+    flags = {
+        "provisioning.network.subnet": f"{net}.0/24",
+        "provisioning.network.host_ip": f"{net}.1",
+        "provisioning.network.dhcp_range_start": f"{net}.100",
+        "provisioning.network.dhcp_range_end": f"{net}.199",
+        "provisioning.ssh.timeout_seconds": 60,
+        "provisioning.ssh.poll_interval_seconds": 0.5,
+    }
+    lab = Lab(zygote, machines.world, folder / "home", flags=flags).start()
+    try:
+        lab.new_key()
+        lab.settled()
+        lab.do("POST", "/provisioning/network/setup", {}, seconds=60)
+        yield Site(lab, machines, net)
+    finally:
+        lab.kill()
+        machines.leave()
+        lab.discard()
+
+
+def test_a_debian_gets_its_network_over_the_console_and_runs_ansible(site: Site) -> None:
+    """Scenario 1: a playbook in the guest changes it, a second run changes nothing, the way back undoes it."""
+    site.create("web-server-01")
+    site.configure(
+        "web-server-01",
+        files={"ansible/playbook.yml": PLAYBOOK.encode(), "roles.tar.gz": collection()},
+        recipe_id="debian-netplan",
+        mode="ansible_local",
+        credentials=DEBIAN,
+        sync_folders=[{"source": "provisioning_dataset", "dest": "/vagrant", "exclude": []}],
+        provisioners=[
+            {
+                "type": "ansible_local",
+                "playbook": "/vagrant/ansible/playbook.yml",
+                "collections": ["/vagrant/roles.tar.gz"],
+                "extra_vars": {"hostname": "web01", "domain": "example.com"},
+            }
+        ],
+        variables=site.variables(10),
+    )
+    status = site.done("web-server-01")
+    assert set(status["progress"].values()) == {"completed"}
+    assert "changed=2" in site.output(status, "provision")
+    address = f"{site.net}.10"
+    assert site.inside(address, "cat /etc/motd /etc/marked") == "web01.example.com\nmarked\n"
+    assert site.console_is_free("web-server-01")
+
+    again = site.done("web-server-01")
+    assert again["progress"]["setup"] == "skipped"
+    assert "0 files sent" in site.output(again, "sync")
+    assert "changed=0" in site.output(again, "provision")
+
+    # The disk of before the second run has what the first one did; what was done by hand since is gone.
+    site.inside(address, "sudo touch /etc/by-hand && sync")
+    site.lab.do("POST", "/zones/web-server-01/provision/rollback", seconds=SECONDS)
+    last = site.done("web-server-01", "?from=wait_ssh")
+    assert "changed=0" in site.output(last, "provision")
+    assert site.inside(address, "ls /etc/by-hand || true") == ""
+    site.discard("web-server-01")
+
+
+def test_the_way_back_undoes_what_the_provisioners_did(site: Site) -> None:
+    """A run that fails half-way is undone on the disk of the guest; repaired, it is done."""
+    site.create("half")
+    scripts = {"good.sh": b"echo new >/etc/motd; sync\n", "bad.sh": b"echo it breaks >&2; exit 3\n"}
+    configuration = {
+        "recipe_id": "debian-netplan",
+        "mode": "shell",
+        "credentials": DEBIAN,
+        "sync_folders": [{"source": "provisioning_dataset", "dest": "/vagrant"}],
+        "variables": site.variables(11),
+    }
+    broken = [{"type": "shell", "scripts": ["/vagrant/good.sh", "/vagrant/bad.sh"], "run_as": "root"}]
+    site.configure("half", files=scripts, provisioners=broken, **configuration)
+    site.lab.wait(site.begin("half"), seconds=SECONDS)
+    status = site.status("half")
+    assert status["status"] == "failed", site.told(status)
+    assert status["progress"]["provision"] == "failed"
+    assert "bad.sh ended with 3" in status["error"]
+    address = f"{site.net}.11"
+    assert site.inside(address, "cat /etc/motd") == "new\n"
+    site.lab.do("POST", "/zones/half/provision/rollback", seconds=SECONDS)
+    repaired = [{"type": "shell", "scripts": ["/vagrant/old.sh", "/vagrant/good.sh"], "run_as": "root"}]
+    scripts["old.sh"] = b"echo then: $(grep -c new /etc/motd)\n"
+    site.configure("half", files=scripts, provisioners=repaired, **configuration)
+    assert "then: 0\n" in site.output(site.done("half"), "provision")
+    assert site.inside(address, "cat /etc/motd") == "new\n"
+    site.discard("half")
+
+
+def test_cloud_init_and_the_agents_key_need_no_console(site: Site) -> None:
+    """Scenario 3: the guest configures itself and lets the agent's key in; a guest that has finished is asked."""
+    cloud = {"enabled": "on", "dns_domain": "example.org", "resolvers": f"{site.net}.1"}
+    site.create("told", nic={"allowed_address": f"{site.net}.12/24"}, cloud_init=cloud)
+    site.configure(
+        "told",
+        files={"mark.sh": b'echo "$WHO" >/etc/marked\n'},
+        recipe_id="cloud-init-wait",
+        mode="shell",
+        credentials={"username": "startcloud", "ssh_key_path": USUAL_KEY},
+        sync_folders=[{"source": "provisioning_dataset", "dest": "/vagrant", "owner": "root", "group": "root"}],
+        provisioners=[{"type": "shell", "scripts": ["/vagrant/mark.sh"], "run_as": "root", "env": {"WHO": "cloud"}}],
+    )
+    status = site.done("told")
+    key = site.lab.home / "ssh" / "provision_key"
+    assert site.machines.inside(
+        "ssh", "-i", str(key), *SSH, f"startcloud@{site.net}.12", "cat /etc/marked; hostname; stat -c %U /vagrant/mark.sh"
+    ).stdout == "cloud\ntold\nroot\n", site.told(status)  # fmt: skip
+    assert site.done("told")["progress"]["setup"] == "skipped"
+    site.discard("told")
+
+
+def test_ansible_on_the_host_configures_a_guest(site: Site) -> None:
+    """The playbook and its collection come from the artifact; its recap is kept."""
+    site.create("far")
+    site.configure(
+        "far",
+        files={"ansible/playbook.yml": PLAYBOOK.encode(), "roles.tar.gz": collection()},
+        recipe_id="debian-netplan",
+        mode="ansible",
+        credentials=DEBIAN,
+        provisioners=[
+            {
+                "type": "ansible",
+                "playbook": "ansible/playbook.yml",
+                "collections": ["./roles.tar.gz"],
+                "extra_vars": {"hostname": "far01", "domain": "example.com"},
+            }
+        ],
+        variables=site.variables(13),
+    )
+    status = site.done("far")
+    last = status["tasks"][-1]
+    assert last["progress_info"]["provisioners"][0]["parts"][0]["recap"], last
+    assert site.inside(f"{site.net}.13", "cat /etc/motd /etc/marked") == "far01.example.com\nmarked\n"
+    assert "changed=0" in site.output(site.done("far"), "provision")
+    site.discard("far")
+
+
+def test_an_illumos_is_set_up_with_its_own_commands(site: Site) -> None:
+    """Scenario 2, on a guest that behaves like OmniOS where it is touched: its template is made by provisioning."""
+    site.create("maker")
+    site.configure(
+        "maker",
+        files={file.name: file.read_bytes() for file in OMNIOS.iterdir()},
+        recipe_id="debian-netplan",
+        mode="shell",
+        credentials=DEBIAN,
+        sync_folders=[{"source": "provisioning_dataset", "dest": "/root/omnios"}],
+        provisioners=[{"type": "shell", "scripts": ["/root/omnios/become.sh"], "run_as": "root"}],
+        variables=site.variables(14),
+    )
+    site.done("maker")
+    site.lab.do("POST", "/zones/maker/stop", seconds=SECONDS)
+    site.machines.ok("zfs", "snapshot", "rpool/zones/maker/root@made")
+    site.machines.ok("zfs", "clone", "rpool/zones/maker/root@made", "rpool/templates/omnios")
+    site.machines.ok("zfs", "snapshot", "rpool/templates/omnios@ready")
+
+    site.create("illumos", template="rpool/templates/omnios")
+    root = {"username": "root", "password": "omnios!1"}
+    site.configure(
+        "illumos",
+        files={"setup.sh": b"uname -s >/dev/null; cat /etc/nsswitch.conf /etc/resolv.conf >/etc/seen\n"},
+        recipe_id="omnios-dladm",
+        mode="shell",
+        credentials=root,
+        sync_folders=[{"source": "provisioning_dataset", "dest": "/var/setup"}],
+        provisioners=[{"type": "shell", "scripts": ["/var/setup/setup.sh"]}],
+        variables=site.variables(15),
+    )
+    status = site.done("illumos")
+    assert "omnios console login:" in site.output(status, "setup")
+    address = f"{site.net}.15"
+    seen = site.inside(address, "cat /etc/seen /etc/inet/static_routes; ip route show default", **root)
+    assert seen.splitlines() == [
+        *("hosts: files dns", "nameserver 8.8.8.8"),
+        *(f"default {site.net}.1", f"default via {site.net}.1 dev eth0 "),
+    ]
+    # It is there after the next boot, too, and the recipe may be played again.
+    site.lab.do("POST", "/zones/illumos/stop", seconds=SECONDS)
+    again = site.done("illumos")
+    assert again["progress"]["setup"] == "skipped", site.told(again)
+    site.discard("illumos")
+    site.machines.ok("zfs", "promote", "rpool/templates/omnios")
+    site.discard("maker")
+
+
+def marking(site: Site, name: str, **more: Any) -> None:
+    """Configure a zone whose provisioner only says where it is, with the address left to the DHCP server."""
+    site.configure(
+        name,
+        files={"where.sh": b"ip -br -4 address show\n"},
+        mode="shell",
+        credentials=DEBIAN,
+        sync_folders=[{"source": "provisioning_dataset", "dest": "/vagrant"}],
+        provisioners=[{"type": "shell", "scripts": ["/vagrant/where.sh"]}],
+        **more,
+    )
+
+
+def test_a_guest_is_where_dhcp_puts_it(site: Site) -> None:
+    """Without an address the lease of the zone's card is waited for; a reservation is known before."""
+    site.create("lent")
+    marking(site, "lent")
+    status = site.done("lent")
+    said = site.output(status, "provision")
+    assert re.search(rf"eth0.* {re.escape(site.net)}\.1\d\d/24", said), said
+    assert "has lent it none yet" in site.output(status, "wait_ssh")
+    (lease,) = [row for row in site.lab.get("/network/dhcp/leases")["leases"] if row["zone"] == "lent"]
+    assert lease["ip"] in said
+
+    mac = "02:08:20:00:77:77"
+    site.lab.do("POST", "/network/dhcp/hosts", {"hostname": "kept", "mac": mac, "ip": f"{site.net}.77"}, seconds=60)
+    site.create("kept", nic={"mac_addr": mac})
+    marking(site, "kept")
+    assert f"{site.net}.77/24" in site.output(site.done("kept"), "provision")
+    # Each reaches the other, and the host.
+    for address in (f"{site.net}.77", f"{site.net}.1"):
+        assert "1 received" in site.inside(lease["ip"], f"ping -c 1 -W 5 {address}")
+    site.discard("lent", "kept")
+    site.lab.do("DELETE", "/network/dhcp/hosts/kept", seconds=60)
+
+
+def cards(site: Site, name: str) -> list[str]:
+    """The links of a zone's configuration."""
+    return re.findall(r"physical=\"?([^\"\n]+)", site.machines.ok("zonecfg", "-z", name, "export"))
+
+
+def test_a_card_is_lent_to_a_zone_for_its_provisioning(site: Site) -> None:
+    """It is there from the boot on, and gone from the configuration when all is done; the zone's own card stays."""
+    site.create("visit", nic={"global_nic": "igb0", "allowed_address": "192.0.2.40/24"})
+    marking(site, "visit", network={"attach": True})
+    before = cards(site, "visit")
+    status = site.done("visit")
+    assert re.search(rf"{re.escape(site.net)}\.1\d\d/24", site.output(status, "provision"))
+    assert "add net" in site.output(status, "boot"), site.told(status)
+    assert cards(site, "visit") == before
+    # It runs with the card that it was booted with, and so it can be done once more.
+    assert site.done("visit")["progress"]["boot"] == "skipped"
+    site.lab.do("POST", "/zones/visit/stop", seconds=SECONDS)
+    assert "provision_" not in site.machines.ok("dladm", "show-vnic", "-p", "-o", "link").replace("provision_inter", "")
+    site.lab.do("POST", "/zones/visit/start", seconds=SECONDS)
+    refused = site.lab.post("/zones/visit/provision", None)
+    assert (refused.status, refused.body["code"]) == (409, "runs_unattached")
+    site.discard("visit")
