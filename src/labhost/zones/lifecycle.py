@@ -131,8 +131,9 @@ def clear(world: World, name: str, lent: list[str], status: int | None) -> None:
         from labhost.zones.bhyve import vnc_socket
 
         socket = vnc_socket(booted)
-        if socket:
-            configurations.remove(world.host(f"{path}/root{socket}"))
+        place = world.host(f"{path}/root{socket}")
+        if socket and not os.path.isdir(place):  # somebody's folder was in its place
+            configurations.remove(place)
     if status is not None:
         now = time.time()
         write(world, f"{path}/lastexited", f"{int(now)}.{int(now % 1 * 1e6):06d} {status}\n")

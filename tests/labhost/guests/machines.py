@@ -157,8 +157,15 @@ def left_behind(host: Machines) -> list[str]:
         found += [f"group {top}/{name}" for name in folders if name == lab_group(host.world)]
     for pid in filter(str.isdigit, os.listdir("/proc")):
         if _belongs(pid, host.world.path):
-            found.append(f"process {pid}")
+            found.append(f"process {pid}: {_words(pid)}")
     return found
+
+
+def _words(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:200]
+    except OSError:
+        return "ended meanwhile"
 
 
 def _belongs(pid: str, path: str) -> bool:
