@@ -284,7 +284,7 @@ async def test_another_zones_link_is_not_made_on_demand(site: Site) -> None:
     """The brand would delete the link at halt, though it is the other zone's."""
     site.say("zonecfg", "-z", "other", "add net; set physical=theirs0; end")
     nics = [{"physical": "theirs0", "global_nic": "igb0"}]
-    with pytest.raises(Conflict, match="theirs0 is zone other's"):
+    with pytest.raises(Conflict, match="theirs0 is in use by card theirs0 of zone other"):
         await site.begin(Kind.ZONE_CREATE, {"request": {**SMALL, "nics": nics}})
 
 

@@ -96,7 +96,7 @@ def words(world: World, config: Config, root: str, taps: list[str], *, hardware:
     )  # fmt: skip
     _firmware(made)
     for number, _, path in bhyve.numbered(config, "cdrom"):
-        _cd(made, 3, f"cdrom{number}", made.file(path))
+        _cd(made, bhyve.cdrom_slot(config), f"cdrom{number}", made.file(path))
     _disks(made)
     _cards(made, taps)
     for number, _, value in bhyve.numbered(config, "virtfs"):

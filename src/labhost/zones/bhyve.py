@@ -74,6 +74,12 @@ def boolean(config: Config, name: str) -> bool:
     raise HookError(f"Invalid value {value} for boolean variable {name}")
 
 
+def cdrom_slot(config: Config) -> int:
+    """Return the slot of the CD drives: the CSM boots what comes first on the bus."""
+    uefi = "_CSM" not in (config.attr("bootrom") or BOOTROM)
+    return 7 if not uefi and config.attr("bootorder").startswith("bootdisk") else 3
+
+
 def vnc_socket(config: Config) -> str:
     """Return the path, in the zone, of the guest's VNC socket; empty without one."""
     value = config.attr("vnc", "off")
@@ -135,9 +141,7 @@ def plan(world: World, config: Config, zone_path: str) -> Plan:
     made.set("lpc.com1.path", console)
     if console.startswith("socket,"):
         made.serial = console.partition(",")[2]
-    # The CSM boots what comes first on the bus.
-    uefi = "_CSM" not in (config.attr("bootrom") or BOOTROM)
-    slot = 7 if not uefi and config.attr("bootorder").startswith("bootdisk") else 3
+    slot = cdrom_slot(config)
     for number, _, path in numbered(config, "cdrom"):
         made.set(f"pci.0.{slot}.{number}.device", "ahci-cd")
         made.set(f"pci.0.{slot}.{number}.path", path)

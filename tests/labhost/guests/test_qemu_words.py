@@ -196,3 +196,17 @@ def test_commas_in_names_are_no_separators(tmp_path: Path) -> None:
 def test_the_processor_is_used_where_it_can_be(host: Host) -> None:
     """With hardware virtualisation the guest has the machine's processor, without it a plain one."""
     assert "-accel kvm -cpu host" in line(host, hardware=True)
+
+
+@pytest.mark.parametrize(
+    ("bootrom", "order", "slot"),
+    [
+        ("BHYVE_CSM", "bootdisk,cdrom0", 7),
+        ("BHYVE_CSM", "cdrom0,bootdisk", 3),
+        ("BHYVE_RELEASE", "bootdisk,cdrom0", 3),
+    ],
+)
+def test_a_cd_is_behind_the_disk_that_the_csm_starts_from(host: Host, bootrom: str, order: str, slot: int) -> None:
+    """The slot is bhyve's: the CSM takes what comes first on the bus."""
+    said = line(host, host.attrs(bootrom=bootrom, bootorder=order, cdrom="/iso/install.iso"))
+    assert f"ahci,id=cdrom-port,bus=pci.0,addr={slot:#x}.0x0" in said.replace("cdrom0-port", "cdrom-port")
