@@ -66,6 +66,7 @@ class Api:
     app: App
     services: Services
     zones: StubZones
+    host: ScriptedHost
     clock: Clock
     home: Path
     keys: dict[Scope | None, Secret] = field(default_factory=dict)
@@ -89,6 +90,12 @@ class Api:
             zones.put(c, record)
 
         await self.services.database.run(write)
+
+    def put(self, path: str, text: str) -> None:
+        """Write a file of the host."""
+        file = self.host.path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
 
     async def audit(self) -> list[dict[str, Any]]:
         """Return the audit trail, the newest first, without what this fixture did itself."""
@@ -140,7 +147,7 @@ def composed(used: Settings, database: Database) -> Api:
         system=System(database=database, keys=keys, host=host),
         metrics=metrics,
     )
-    return Api(app=App(services, TABLE), services=services, zones=stub, clock=clock, home=used.home)
+    return Api(app=App(services, TABLE), services=services, zones=stub, host=host, clock=clock, home=used.home)
 
 
 @pytest.fixture

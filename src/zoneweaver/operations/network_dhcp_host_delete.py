@@ -24,8 +24,8 @@ class NetworkDhcpHostDelete:
         """See whether the reservation is one of ours. Raises NotFound, and Conflict for one of somebody else's."""
         await ctx.progress(5, "validating")
         name, there = ctx.params["hostname"], dhcp.read(ctx)
-        others = [held.hostname for held in there.foreign.hosts]
-        if there.config.reservation(name) is None and name in others:
+        others = [held.hostname.lower() for held in there.foreign.hosts]
+        if there.config.reservation(name) is None and name.lower() in others:
             text = f"Reservation {name} was written by somebody else, who must take it away"
             raise Conflict(text, code="not_ours", details={"hostname": name})
         config = there.config.without_reservation(name)
