@@ -86,6 +86,17 @@ def vnc_socket(config: Config) -> str:
     return "/tmp/vm.vnc"
 
 
+def is_uefi(config: Config) -> bool:
+    """Tell whether a zone's firmware is UEFI; otherwise it is a BIOS."""
+    return "_CSM" not in (config.attr("bootrom") or BOOTROM)
+
+
+def cd_slot(config: Config) -> int:
+    """Return the PCI slot of a zone's CDs."""
+    # The CSM boots what comes first on the bus, and the boot disk has slot 4.
+    return 7 if not is_uefi(config) and config.attr("bootorder").startswith("bootdisk") else 3
+
+
 def numbered(config: Config, kind: str) -> list[tuple[int, str, str]]:
     """Return (number, attribute's name, value) of `kind` and `kindN`, by number. Raises HookError."""
     taken: dict[int, tuple[str, str]] = {}
@@ -135,9 +146,7 @@ def plan(world: World, config: Config, zone_path: str) -> Plan:
     made.set("lpc.com1.path", console)
     if console.startswith("socket,"):
         made.serial = console.partition(",")[2]
-    # The CSM boots what comes first on the bus.
-    uefi = "_CSM" not in (config.attr("bootrom") or BOOTROM)
-    slot = 7 if not uefi and config.attr("bootorder").startswith("bootdisk") else 3
+    slot = cd_slot(config)
     for number, _, path in numbered(config, "cdrom"):
         made.set(f"pci.0.{slot}.{number}.device", "ahci-cd")
         made.set(f"pci.0.{slot}.{number}.path", path)
