@@ -1,7 +1,8 @@
 """A QEMU machine as a zone's configuration describes it: where bhyve would put each device, there it is.
 
-Slots are those of the brand: CDs 3, boot disk 4, disks 5 and 8, cards 6 and 12, random numbers 10, shared folders 11,
-cloud-init's CD 29, screen and tablet 30. A slot's functions are numbered without gaps, or a guest would not find them.
+Slots are those of the brand: CDs 3 or 7, boot disk 4, disks 5 and 8, cards 6 and 12, random numbers 10, shared
+folders 11, cloud-init's CD 29, screen and tablet 30. A slot's functions are numbered without gaps, or a guest would
+not find them.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def words(world: World, config: Config, root: str, taps: list[str], *, hardware:
     )  # fmt: skip
     _firmware(made)
     for number, _, path in bhyve.numbered(config, "cdrom"):
-        _cd(made, bhyve.cdrom_slot(config), f"cdrom{number}", made.file(path))
+        _cd(made, bhyve.cd_slot(config), f"cdrom{number}", made.file(path))
     _disks(made)
     _cards(made, taps)
     for number, _, value in bhyve.numbered(config, "virtfs"):
@@ -128,13 +129,8 @@ def _processor(made: Words) -> None:
     made.add("-m", f"{ram}M" if ram.isdigit() else ram.upper())
 
 
-def is_uefi(config: Config) -> bool:
-    """Tell whether a zone's firmware is UEFI; otherwise it is a BIOS."""
-    return "_CSM" not in (config.attr("bootrom") or "BHYVE_RELEASE_CSM")
-
-
 def _firmware(made: Words) -> None:
-    if not is_uefi(made.config):
+    if not bhyve.is_uefi(made.config):
         return
     kept = made.world.host(f"{made.root}/etc/uefivars")
     if not os.path.exists(kept) or os.stat(kept).st_size != os.stat(VARIABLES).st_size:

@@ -74,12 +74,6 @@ def boolean(config: Config, name: str) -> bool:
     raise HookError(f"Invalid value {value} for boolean variable {name}")
 
 
-def cdrom_slot(config: Config) -> int:
-    """Return the slot of the CD drives: the CSM boots what comes first on the bus."""
-    uefi = "_CSM" not in (config.attr("bootrom") or BOOTROM)
-    return 7 if not uefi and config.attr("bootorder").startswith("bootdisk") else 3
-
-
 def vnc_socket(config: Config) -> str:
     """Return the path, in the zone, of the guest's VNC socket; empty without one."""
     value = config.attr("vnc", "off")
@@ -90,6 +84,17 @@ def vnc_socket(config: Config) -> str:
         if key == "unix" and rest.startswith("/"):
             return rest
     return "/tmp/vm.vnc"
+
+
+def is_uefi(config: Config) -> bool:
+    """Tell whether a zone's firmware is UEFI; otherwise it is a BIOS."""
+    return "_CSM" not in (config.attr("bootrom") or BOOTROM)
+
+
+def cd_slot(config: Config) -> int:
+    """Return the PCI slot of a zone's CDs."""
+    # The CSM boots what comes first on the bus, and the boot disk has slot 4.
+    return 7 if not is_uefi(config) and config.attr("bootorder").startswith("bootdisk") else 3
 
 
 def numbered(config: Config, kind: str) -> list[tuple[int, str, str]]:
@@ -141,7 +146,7 @@ def plan(world: World, config: Config, zone_path: str) -> Plan:
     made.set("lpc.com1.path", console)
     if console.startswith("socket,"):
         made.serial = console.partition(",")[2]
-    slot = cdrom_slot(config)
+    slot = cd_slot(config)
     for number, _, path in numbered(config, "cdrom"):
         made.set(f"pci.0.{slot}.{number}.device", "ahci-cd")
         made.set(f"pci.0.{slot}.{number}.path", path)
