@@ -5,9 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.domain.rules import rules
 
+from labhost.net.nat import parse_rules
 from zoneweaver.domain.nat import NatRule, rule
 from zoneweaver.host import blocks, ipnat
 from zoneweaver.host.zonexml import BrokenFile
+
+INSIDE = {"external_port": 8080, "internal_ip": "10.190.190.9", "internal_port": 80}
 
 theirs = st.text(st.sampled_from("ab #->/\n\t"), max_size=40)
 
@@ -32,6 +35,45 @@ def test_rules_in_a_file_of_others(foreign: str, wanted: list[NatRule], data: st
         assert after == text.replace(f"{ipnat.render(gone)}\n", "", 1)
     else:
         assert after == foreign
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ({"subnet": "10.190.190.0/24"}, "map igb0 10.190.190.0/24 -> 0/32 portmap tcp/udp auto"),
+        (
+            {"type": "portmap", "subnet": "10.0.0.0/8", "target": "192.0.2.5", "protocol": "udp", "ports": "2000:3000"},
+            "map igb0 10.0.0.0/8 -> 192.0.2.5/32 portmap udp 2000:3000",
+        ),
+        ({"type": "map", "subnet": "10.190.190.0/24", "target": "0/32"}, "map igb0 10.190.190.0/24 -> 0/32"),
+        ({"type": "map", "subnet": "any", "target": "192.0.2.0/28"}, "map igb0 0/0 -> 192.0.2.0/28"),
+        (
+            {"type": "bimap", "subnet": "10.190.190.9", "target": "192.0.2.77"},
+            "bimap igb0 10.190.190.9/32 -> 192.0.2.77/32",
+        ),
+        (
+            {"type": "bimap", "subnet": "10.190.190.0/28", "target": "192.0.2.16/28"},
+            "bimap igb0 10.190.190.0/28 -> 192.0.2.16/28",
+        ),
+        ({"type": "rdr", "external_ip": "0/0", **INSIDE}, "rdr igb0 0/0 port 8080 -> 10.190.190.9 port 80 tcp"),
+        ({"type": "rdr", "external_ip": "0/32", **INSIDE}, "rdr igb0 0/32 port 8080 -> 10.190.190.9 port 80 tcp"),
+        (
+            {"type": "rdr", "external_ip": "192.0.2.10", **INSIDE, "protocol": "tcp/udp"},
+            "rdr igb0 192.0.2.10/32 port 8080 -> 10.190.190.9 port 80 tcp/udp",
+        ),
+    ],
+)
+def test_each_kind_is_written_as_its_grammar_has_it(body: dict[str, object], line: str) -> None:
+    """Portmap, map, bimap and rdr, word by word as ipnat(5) wants them."""
+    assert ipnat.render(rule({"bridge": "igb0", **body})) == line
+
+
+@given(rules)
+def test_the_grammar_of_ipnat_takes_every_rule(which: NatRule) -> None:
+    """Whatever is written is one rule to a reader of the grammar, and what that lists is the same rule again."""
+    (there,) = parse_rules(f"{ipnat.render(which)}\n")
+    assert there.interface == which.interface
+    assert ipnat.parse(there.text) == which
 
 
 @pytest.mark.parametrize(
@@ -71,3 +113,13 @@ def test_what_we_would_not_write_is_somebody_elses(line: str) -> None:
         assert line in caught.value.why
     else:
         assert ipnat.rules([line]) == ()
+
+
+def test_commands_that_check_and_load() -> None:
+    """A file is checked without loading it; loading takes the place of the kernel's rules and leaves its sessions."""
+    assert (ipnat.check("/etc/ipf/new").argv, ipnat.check("/etc/ipf/new").changes) == (
+        ("ipnat", "-n", "-f", "/etc/ipf/new"),
+        False,
+    )
+    assert (ipnat.load().argv, ipnat.load().changes) == (("ipnat", "-C", "-f", "/etc/ipf/ipnat.conf"), True)
+    assert (ipnat.clear().argv, ipnat.clear().changes) == (("ipnat", "-C"), True)
