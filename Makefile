@@ -48,7 +48,7 @@ bench: env ## measure
 
 soak: env ## a thousand deaths, ten thousand zones, recipes on a thousand bad lines (two hours), then the random walks of all tests, for hours
 	SOAK_KILLS=1000 SOAK_CYCLES=10000 $(PYTEST) -n $(WORKERS) tests/lab/test_soak.py
-	GUEST_RUNS=1000 $(PYTEST) -n $(WORKERS) -m slow tests/guest/test_lossy_lines.py
+	GUEST_RUNS=1000 GUEST_STRIDE=1 $(PYTEST) -n $(WORKERS) -m slow tests/guest/test_lossy_lines.py tests/lab/test_real_provisioning.py
 	tools/postgres install
 	tools/sshd install
 	$(PYTEST) -n $(WORKERS) --hypothesis-profile=soak

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -11,20 +12,25 @@ import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
 from tests.lab import worlds
-from tests.lab.agents import Lab
+from tests.lab.agents import TERMINAL, Lab, wait_for
 from tests.lab.test_configuration import uploaded
 from tests.lab.zygote import Zygote
 from tests.labhost.guests.machines import TEMPLATE, Machines, founded, missing
 
+from labhost import faults
+
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no containers: {missing()}")]
 
 SECONDS = 180.0
+STRIDE = int(os.environ.get("GUEST_STRIDE", "5"))
+"""From one command at which the agent dies to the next; 1 takes ten minutes."""
 SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes")  # fmt: skip
 OMNIOS = Path(__file__).parent / "omnios"
 USUAL_KEY = "/etc/zoneweaver-agent/ssh/provision_key"
@@ -188,7 +194,7 @@ def site(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         "provisioning.network.host_ip": f"{net}.1",
         "provisioning.network.dhcp_range_start": f"{net}.100",
         "provisioning.network.dhcp_range_end": f"{net}.199",
-        "provisioning.ssh.timeout_seconds": 60,
+        "provisioning.ssh.timeout_seconds": 40,
         "provisioning.ssh.poll_interval_seconds": 0.5,
     }
     lab = Lab(zygote, machines.world, folder / "home", flags=flags).start()
@@ -428,3 +434,168 @@ def test_a_card_is_lent_to_a_zone_for_its_provisioning(site: Site) -> None:
     refused = site.lab.post("/zones/visit/provision", None)
     assert (refused.status, refused.body["code"]) == (409, "runs_unattached")
     site.discard("visit")
+
+
+STAGES = ("extract", "boot", "setup", "wait_ssh", "sync", "provision")
+COUNTED = b"echo run >>/etc/runs\nsleep 1\n"
+
+
+def swept(site: Site, name: str, address: int) -> None:
+    """Make a zone whose pipeline uses every stage."""
+    site.create(name)
+    site.configure(
+        name,
+        files={"count.sh": COUNTED, "big": os.urandom(2 << 20)},
+        recipe_id="debian-netplan",
+        mode="shell",
+        credentials=DEBIAN,
+        sync_folders=[{"source": "provisioning_dataset", "dest": "/vagrant"}],
+        provisioners=[{"type": "shell", "scripts": ["/vagrant/count.sh"], "run_as": "root"}],
+        variables=site.variables(address),
+    )
+    # Its first boot gives it a host key, which it has from then on.
+    person = site.machines.sit_down(name)
+    site.lab.do("POST", f"/zones/{name}/start", seconds=SECONDS)
+    person.read_to("login: ")
+    person.end()
+    site.machines.people.remove(person)
+    site.lab.do("POST", f"/zones/{name}/stop", seconds=SECONDS)
+    site.machines.ok("zfs", "snapshot", f"rpool/zones/{name}/root@bare")
+
+
+def bare(site: Site, name: str) -> None:
+    """Stop a zone and take its disk back to what it was before it was provisioned."""
+    site.lab.do("POST", f"/zones/{name}/stop?force=true", seconds=SECONDS)
+    site.machines.ok("zfs", "rollback", "-r", f"rpool/zones/{name}/root@bare")
+
+
+def revive(site: Site) -> None:
+    """Kill the agent, if it is not dead yet, and start another."""
+    site.lab.kill()
+    site.lab.start()
+
+
+def nothing_left(site: Site, address: str) -> None:
+    """See that no process of a run is left on the machine or in the guest."""
+    ours = [
+        words
+        for file in Path("/proc").glob("[0-9]*/cmdline")
+        if any(f"{site.machines.world.path}/bin/{name} " in (words := _words(file)) for name in ("rsync", "zlogin"))
+    ]
+    assert ours == [], ours
+    left = site.inside(address, "pgrep -l 'rsync|count.sh|sudo' || true")
+    assert left == "", left
+
+
+def _words(file: Path) -> str:
+    try:
+        return file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def await_stage(site: Site, name: str, stage: str) -> None:
+    """Wait until a stage is under way, or through."""
+    looked = lambda: site.status(name)["progress"][stage] not in {"pending", "skipped"} or None  # noqa: E731
+    wait_for(looked, f"the beginning of {stage}", SECONDS, site.lab.seen)
+
+
+def test_deaths_in_every_stage_are_survived(site: Site) -> None:
+    """The agent is killed while each stage runs; the next one brings the pipeline to its end, and nothing is left."""
+    swept(site, "mortal", 20)
+    for stage in STAGES:
+        begun = site.begin("mortal")
+        await_stage(site, "mortal", stage)
+        revive(site)
+        row = site.lab.wait(begun, seconds=SECONDS)
+        status = site.status("mortal")
+        assert (stage, row["status"], status["status"]) == (stage, "completed", "completed"), site.told(status)
+        nothing_left(site, f"{site.net}.20")
+        assert site.console_is_free("mortal")
+        assert set(site.inside(f"{site.net}.20", "cat /etc/runs").split()) == {"run"}
+        bare(site, "mortal")
+    site.discard("mortal")
+
+
+def test_it_is_cancelled_in_every_stage(site: Site) -> None:
+    """What runs on the host and in the guest ends, the console is free, the status is true, and a re-run succeeds."""
+    swept(site, "stopped", 21)
+    for stage in STAGES:
+        begun = site.begin("stopped")
+        await_stage(site, "stopped", stage)
+        site.lab.post("/zones/stopped/provision/cancel")
+        ended = site.lab.wait(begun, seconds=SECONDS)["status"]
+        status = site.status("stopped")
+        # What was through before the cancellation came stays so.
+        assert (stage, status["status"]) in {(stage, "cancelled"), ("provision", "completed")}, site.told(status)
+        assert ended == status["status"]
+        assert site.console_is_free("stopped") if status["progress"]["boot"] == "completed" else True
+        assert site.done("stopped")["status"] == "completed"
+        nothing_left(site, f"{site.net}.21")
+        bare(site, "stopped")
+    site.discard("stopped")
+
+
+def test_deaths_at_every_command_of_the_host_are_survived(site: Site) -> None:
+    """The agent is killed at a command of the pipeline, at a later one and so on, just before it or just after."""
+    swept(site, "frail", 22)
+    for number in range(1, 200, STRIDE):
+        when = "before" if number // STRIDE % 2 else "after"
+        order = faults.order(site.machines.world, command="*", nth=number, act="kill", when=when)
+        try:
+            begun = site.begin("frail")
+        except (http.client.HTTPException, OSError):
+            faults.clear(site.machines.world)
+            revive(site)  # it died while it was asked: nothing was begun
+            continue
+        struck = wait_for(partial(_struck, site, order, begun), "a death or the end", SECONDS)
+        faults.clear(site.machines.world)
+        if not struck:
+            break
+        revive(site)
+        row = site.lab.wait(begun, seconds=SECONDS)
+        assert (number, struck, row["status"]) == (number, struck, "completed"), site.told(site.status("frail"))
+        nothing_left(site, f"{site.net}.22")
+        assert site.inside(f"{site.net}.22", "cat /etc/runs").split()[-1:] == ["run"]
+        bare(site, "frail")
+    assert number > len(STAGES), "there were hardly any commands"
+    site.discard("frail")
+
+
+def _struck(site: Site, order: str, begun: str) -> list[list[str]] | None:
+    """Return the command at which the agent died; an empty list when the pipeline ended without; None meanwhile."""
+    if found := faults.fired(site.machines.world, order):
+        return found
+    ended = site.lab.look(f"SELECT status FROM tasks WHERE id = '{begun}'")
+    return [] if ended and ended[0][0] in TERMINAL else None
+
+
+def test_a_stage_that_fails_is_told_and_repaired(site: Site) -> None:
+    """The pipeline says where and why, the stages after it do not begin, nothing is left, a second try succeeds."""
+    swept(site, "broken", 23)
+    kept = site.lab.get("/zones/broken")["zone_info"]["provisioning"]
+    orders = {"extract": ("zfs", "create"), "boot": ("zoneadm", "boot"), "setup": ("zlogin", "-C")}
+    wrong: dict[str, dict[str, Any]] = {
+        "wait_ssh": {"ssh_port": 2222},
+        "sync": {"sync_folders": [{"source": "provisioning_dataset", "dest": "/proc/nowhere"}]},
+        "provision": {"provisioners": [{"type": "shell", "scripts": ["/vagrant/none.sh"]}]},
+    }
+    for stage in STAGES:
+        if stage in orders:
+            command, word = orders[stage]
+            # The boot listens at the console, too: the recipe's own attachment is the second.
+            nth = 2 if stage == "setup" else 1
+            faults.order(site.machines.world, command=command, words=(word,), nth=nth, act="fail", message="no luck")
+        assert site.lab.ask("PUT", "/zones/broken", {"provisioning": {**kept, **wrong.get(stage, {})}}).status == 200
+        site.lab.wait(site.begin("broken"), seconds=SECONDS)
+        faults.clear(site.machines.world)
+        status = site.status("broken")
+        at = STAGES.index(stage)
+        assert (stage, status["status"], status["progress"][stage]) == (stage, "failed", "failed"), site.told(status)
+        assert {status["progress"][later] for later in STAGES[at + 1 :]} <= {"cancelled"}, status["progress"]
+        assert status["error"], status
+        assert site.lab.ask("PUT", "/zones/broken", {"provisioning": kept}).status == 200
+        assert site.done("broken")["status"] == "completed"
+        nothing_left(site, f"{site.net}.23")
+        bare(site, "broken")
+    site.discard("broken")

@@ -110,6 +110,9 @@ def copy(source: World, target: Path) -> World:
     (target / "bin").mkdir()
     for entry in os.scandir(f"{source.path}/bin"):
         shim = target / "bin" / entry.name
+        if entry.is_symlink():
+            shim.symlink_to(os.readlink(entry.path))
+            continue
         shim.write_text(
             Path(entry.path).read_text(encoding="utf-8").replace(repr(source.path), repr(str(target))), encoding="utf-8"
         )
