@@ -104,9 +104,9 @@ def test_a_killed_builder_leaves_nobody_behind(template: Template, program: Prog
     process = builder()
     try:
         wait_for(pid.exists, lambda: "the program was not started")
-        assert any(words.endswith("lingers\0") for words in still_there())
-        process.kill()
+        wait_for(lambda: any(words.endswith("lingers\0") for words in still_there()), still_there)
     finally:
+        process.kill()
         process.communicate()
 
     wait_for(lambda: not still_there(), still_there)
