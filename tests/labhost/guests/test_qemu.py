@@ -7,125 +7,27 @@ that look at one from inside, one for each firmware. The others have no disk, an
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import socket
 import struct
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from tests.labhost.guests.conftest import Person
-from tests.labhost.guests.machines import GATEWAY, STUB, TEMPLATE, Machines, clean, does, left_behind, log_in
+from tests.labhost.guests.machines import STUB, TEMPLATE, clean, does, key_pair, left_behind, log_in
+from tests.labhost.guests.virtual import NOTHING, SECONDS, Virtual, founded, leased, missing, until
 
 from labhost import processes
 from labhost.ending import end
-from labhost.guests import qemu, qemu_words
-from labhost.templates import recipe
-from labhost.templates.cache import Template
-from labhost.templates.placing import put
-from labhost.world import World
-from labhost.zfs import contents
+from labhost.guests import qemu_words
 from labhost.zones.cloudinit import padded
 from labhost.zones.iso import image
 
-SECONDS = 240  # to a login, on a machine that has much else to do
-NOTHING = "No bootable device"
-
-
-def missing() -> str:
-    """Return why these tests cannot be run here; empty when they can."""
-    return qemu.why_not() or ("" if Template(recipe.NAME).has_disk else "no Debian is built here")
-
-
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no machines: {missing()}")]
-
-
-class Operator(Person):
-    """Someone with the patience that an emulated processor asks for."""
-
-    patience = SECONDS
-
-
-class Virtual(Machines):
-    """A lab whose guests are QEMU machines."""
-
-    __slots__ = ()
-
-    def furnish(self) -> None:
-        put(self.world, Template(recipe.NAME))
-        self.ok("zfs", "create", "-p", "rpool/vms")
-        self.ok("dladm", "create-etherstub", STUB)
-        self.ok("dladm", "create-vnic", "-l", STUB, GATEWAY)
-        self.ok("ipadm", "create-addr", "-T", "static", "-a", "10.190.190.1/24", f"{GATEWAY}/v4")
-        self.file("/etc/dhcpd.conf").write_text(
-            "default-lease-time 3600;\nping-check false;\nauthoritative;\n"
-            "subnet 10.190.190.0 netmask 255.255.255.0 {\n"
-            "  option routers 10.190.190.1;\n  range 10.190.190.100 10.190.190.110;\n}\n"
-        )
-        self.ok("svcadm", "enable", "-s", "dhcp:ipv4")
-
-    def sit_down(self, zone: str) -> Person:
-        person = Operator(self, zone)
-        self.people.append(person)
-        person.read_to("console]")
-        return person
-
-    def volume(self, name: str, size: str = "1G") -> str:
-        """Make an empty volume and return what gives it to a zone."""
-        self.ok("zfs", "create", "-s", "-V", size, name)
-        return f"add device; set match=/dev/zvol/rdsk/{name}; end; "
-
-    def place(self, name: str) -> Path:
-        """Return the file of a volume."""
-        return Path(contents.place(self.world, self.world.read("zfs")["datasets"][name]["objset"]))
-
-    def log(self, zone: str) -> str:
-        place = self.file(f"/rpool/zones/{zone}/root/tmp/init.log")
-        return place.read_text() if place.exists() else "no init.log"
-
-    def status(self, zone: str) -> str:
-        return self.file(f"/rpool/zones/{zone}/lastexited").read_text().split()[-1]
-
-    def becomes(self, zone: str, state: str) -> None:
-        until(lambda: self.state(zone) == state, lambda: f"{zone} is {self.state(zone)}: {self.log(zone)}")
-
-    def waits(self, zone: str = "bare") -> Person:
-        """Boot a zone without anything to start from, in front of somebody."""
-        person = self.sit_down(zone)
-        self.ok("zoneadm", "-z", zone, "boot")
-        person.read_to(NOTHING)
-        return person
-
-    def ends(self, zone: str, words: str) -> None:
-        """Boot a zone that cannot start, and see that it ends as after an error of bhyve, with these words."""
-        self.ok("zoneadm", "-z", zone, "boot")
-        self.becomes(zone, "installed")
-        assert self.status(zone) == "4"
-        assert words in self.log(zone)
-
-    def machine_of(self, zone: str) -> int:
-        """Return the process of a zone's QEMU."""
-        guest = self.world.read("zones")["zones"][zone]["pid"]
-        children = Path(f"/proc/{guest}/task/{guest}/children")
-        until(lambda: children.read_text().split(), lambda: f"{guest} has no child")
-        return int(children.read_text().split()[0])
-
-
-def until(state: Callable[[], object], seen: Callable[[], object], seconds: float = SECONDS) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not state():
-        assert time.monotonic() < deadline, seen()
-        time.sleep(0.02)
-
-
-def founded(folder: Path) -> Virtual:
-    return Virtual(World.create(str(folder), guest="qemu", reach=False))
 
 
 @pytest.fixture(scope="module")
@@ -151,9 +53,7 @@ def host(tmp_path: Path) -> Iterator[Virtual]:
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the private half of a key."""
-    place = tmp_path_factory.mktemp("key") / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place], check=True)
-    return place
+    return key_pair(tmp_path_factory.mktemp("key"))
 
 
 @pytest.fixture(scope="module")
@@ -266,14 +166,6 @@ def test_a_card_gets_its_address_from_the_hosts_server(lab: Virtual, bios: Perso
     assert lab.banner(address).startswith("SSH-2.0-OpenSSH")
 
 
-def leased(person: Person) -> str:
-    """Return the address that a guest got, as soon as it has it."""
-    shown = does(person, "until ip -br -4 address show eth0 | grep -F 10.190.190.1; do sleep 1; done")
-    found = re.search(r"10\.190\.190\.1[01]\d(?=/24)", shown)
-    assert found is not None, shown
-    return found[0]
-
-
 def test_zones_on_one_etherstub_reach_each_other(bios: Person, uefi: Person) -> None:
     """Each finds the other by its address."""
     does(bios, "ping -c 1 -W 20 10.190.190.20")
@@ -329,12 +221,7 @@ def test_cloud_init_does_what_the_zone_says(lab: Virtual, uefi: Person) -> None:
 
 def test_the_zones_key_opens_the_guest(lab: Virtual, uefi: Person, key: Path) -> None:
     """Whoever has the key logs in by SSH over the lab's own network, at the address that cloud-init gave."""
-    lab.banner("10.190.190.20")
-    quiet = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
-    said = lab.inside(
-        "ssh", "-i", str(key), *quiet, "-o", "BatchMode=yes", "startcloud@10.190.190.20", "sudo -n cat /etc/hostname",
-        patience=SECONDS,
-    )  # fmt: skip
+    said = lab.ssh(key, "10.190.190.20", "sudo -n cat /etc/hostname", patience=SECONDS)
     assert (said.returncode, said.stdout) == (0, "cloud\n"), said.stderr
 
 
