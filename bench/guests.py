@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,15 +168,17 @@ def _boot(world: World, zone: str, knock: float) -> Boot:
         _run(world, "zoneadm", "-z", zone, "boot")
         _, rest = _read(terminal, rest, b"Zone booting up]\r\n")
         first, rest = _read(terminal, rest, b"")
-        login, _ = _read(terminal, rest, b"login: ")
-        ssh = _ssh(knock)
+        with ThreadPoolExecutor(1) as aside:
+            knocking = aside.submit(_ssh, knock)
+            login, _ = _read(terminal, rest, b"login: ")
+            ssh = knocking.result()
         memory = _memory(world.read("zones")["zones"][zone]["pid"])
         _run(world, "zoneadm", "-z", zone, "halt")
     finally:
         watcher.kill()
         watcher.wait()
         os.close(terminal)
-    return Boot(clone=clone, first=first - began, login=login - began, ssh=max(ssh, login) - began, memory=memory)
+    return Boot(clone=clone, first=first - began, login=login - began, ssh=ssh - began, memory=memory)
 
 
 def _read(terminal: int, seen: bytes, text: bytes) -> tuple[float, bytes]:

@@ -431,7 +431,7 @@ def test_a_disk_whose_file_is_gone_is_said(host: Virtual) -> None:
 
 
 def test_places_that_are_taken(host: Virtual) -> None:
-    """A socket that somebody left is replaced, and so is a device of a card's name; a folder is not: that is said."""
+    """A socket that somebody left is replaced, as are devices named like a card or its bridge; a folder is not, as is said."""
     net = "add net; set physical=bare0; set global-nic=igb0; end; "
     host.installed("bare", net + host.attrs(ram="64M", vnc="on"))
     place = host.file("/rpool/zones/bare/root/tmp/vm.vnc")
@@ -440,12 +440,15 @@ def test_places_that_are_taken(host: Virtual) -> None:
     assert "bare0" not in host.inside("ip", "-br", "link").stdout
     place.rmdir()
     left(place)
-    assert host.inside("ip", "link", "add", "bare0", "type", "veth", "peer", "name", "stray0").returncode == 0
+    assert host.inside("ip", "link", "del", "igb0").returncode == 0
+    for name, stray in (("bare0", "stray0"), ("igb0", "stray1")):
+        assert host.inside("ip", "link", "add", name, "type", "veth", "peer", "name", stray).returncode == 0
     host.ok("zoneadm", "-z", "bare", "boot")
     with connected(place) as viewer:
         assert viewer.recv(12) == b"RFB 003.008\n"
     assert host.state("bare") == "running"
-    assert "stray0" not in host.inside("ip", "-br", "link").stdout
+    assert "stray" not in host.inside("ip", "-br", "link").stdout
+    assert "master igb0" in host.inside("ip", "link", "show", "dev", "bare0").stdout
 
 
 def test_nothing_is_left_of_a_lab_that_was_ended(host: Virtual) -> None:
