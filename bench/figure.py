@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+class NotHere(Exception):
+    """A figure that this machine has not what it takes to measure; the text says what is missing."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
     """One number. `met` is None where there is no target."""

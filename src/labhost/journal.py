@@ -27,8 +27,11 @@ def record(world: World, *, started: float, argv: list[str], code: int | None, f
             "fault": fault,
         }
     )
+    try:
+        number = os.open(f"{world.path}/journal.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except FileNotFoundError:
+        return  # the host was deleted meanwhile
     # One write in append mode: lines of parallel commands do not mix.
-    number = os.open(f"{world.path}/journal.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         os.write(number, line.encode() + b"\n")
     finally:

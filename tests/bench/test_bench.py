@@ -32,7 +32,7 @@ def measured(figure: str, results: Path) -> tuple[list[dict[str, Any]], str]:
     """The rows that a figure gives in its smallest size, and the table."""
     words = ["--tiny", "--results", str(results), figure]
     done = subprocess.run(
-        [sys.executable, "-m", "bench", *words], cwd=HOUSE, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-m", "bench", *words], cwd=HOUSE, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode in {0, 1}, done.stdout + done.stderr
     rows: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["rows"]
@@ -43,6 +43,8 @@ def measured(figure: str, results: Path) -> tuple[list[dict[str, Any]], str]:
 def test_a_figure_is_measured(figure: str, tmp_path: Path) -> None:
     """It prints a line for each of its numbers, keeps them, and counts the commands of the host that are expected."""
     rows, table = measured(figure, tmp_path / "results.json")
+    if "not measured here" in table:
+        pytest.skip(table.rpartition("not measured here: ")[2].partition(" |")[0])
     assert rows
     for row in rows:
         assert row["figure"] == figure

@@ -7,28 +7,25 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.lab.agents import Lab, wait_for
+from tests.lab.agents import wait_for
+from tests.lab.real import Real, addressed, agent_on, whole_life
 from tests.lab.zygote import Zygote
 from tests.labhost.guests.conftest import Person
 from tests.labhost.guests.machines import (
     FAR_STUB,
     GATEWAY,
     STUB,
-    TEMPLATE,
-    Machines,
     clean,
     does,
     founded,
+    key_pair,
     left_behind,
     log_in,
     missing,
-    netplan,
 )
 
 from labhost.ending import end
@@ -36,59 +33,6 @@ from labhost.world import World
 from labhost.zones.cloudinit import padded
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no containers: {missing()}")]
-SECONDS = 90.0
-SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes")  # fmt: skip
-
-
-@dataclass
-class Real:
-    """An agent, the host it is on, and the machines in its zones."""
-
-    lab: Lab
-    machines: Machines
-
-    def create(self, name: str, *, over: str = STUB, template: str = TEMPLATE, nic: Any = None, **more: Any) -> None:
-        """Create a zone from a template, with one card."""
-        card = {"physical": f"{name}0", "global_nic": over, **(nic or {})}
-        source = {"type": "template", "template_dataset": template, "clone_strategy": "clone"}
-        self.lab.do("POST", "/zones", {"name": name, "brand": "bhyve", "source": source, "nics": [card], **more})
-
-    def start(self, name: str) -> None:
-        self.lab.do("POST", f"/zones/{name}/start", seconds=SECONDS)
-
-    def stop(self, name: str) -> None:
-        self.lab.do("POST", f"/zones/{name}/stop", seconds=SECONDS)
-
-    def delete(self, name: str) -> None:
-        self.lab.do("DELETE", f"/zones/{name}?cleanup_datasets=true", seconds=SECONDS)
-
-    def status(self, name: str) -> str:
-        return str(self.lab.get(f"/zones/{name}")["system_status"])
-
-    def await_status(self, name: str, wanted: str) -> None:
-        """Let the agent look at its host until it says that a zone is so."""
-
-        def look() -> bool | None:
-            self.lab.do("POST", "/zones/discover", seconds=SECONDS)
-            return self.status(name) == wanted or None
-
-        wait_for(look, f"{name} {wanted}", SECONDS, self.lab.seen)
-
-    def at_shell(self, name: str, *, plan: str = "") -> Person:
-        """Start a zone with somebody at its console, who logs in and configures the card."""
-        person = self.machines.sit_down(name)
-        self.start(name)
-        person.read_to("login: ")
-        log_in(person)
-        if plan:
-            netplan(person, "eth0", plan)
-            # netplan does not wait until the card has what it was told.
-            does(person, "timeout 60 sh -c 'until ip -br -4 address show eth0 | grep -q /; do sleep 0.1; done'")
-        return person
-
-    def ssh(self, key: Path, address: str, *command: str) -> subprocess.CompletedProcess[str]:
-        assert self.machines.banner(address).startswith("SSH-2.0-"), f"no SSH server at {address}"
-        return self.machines.inside("ssh", "-i", str(key), *SSH, f"startcloud@{address}", *command)
 
 
 def _has_address(person: Person, wanted: str) -> re.Match[str] | None:
@@ -100,44 +44,24 @@ def real(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     folder = tmp_path_factory.mktemp("real")
     machines = founded(folder / "host")
     machines.found()
-    lab = Lab(zygote, machines.world, folder / "home").start()
-    try:
-        lab.new_key()
-        lab.settled()
-        yield Real(lab, machines)
-    finally:
-        lab.kill()
-        machines.leave()
-        lab.discard()
+    with agent_on(machines, zygote, folder / "home") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a private SSH key, its public one beside it."""
-    place = tmp_path_factory.mktemp("keys") / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place], check=True)
-    return place
+    return key_pair(tmp_path_factory.mktemp("keys"))
 
 
 def test_from_the_template_to_ssh_and_to_nothing(real: Real, key: Path) -> None:
     """A zone is created from the template, started, logged in to, given an address, reached by SSH, stopped, deleted."""
-    real.create("web", ram="512M")
-    person = real.at_shell("web", plan="{addresses: [10.190.190.10/24]}")
-    public = key.with_suffix(".pub").read_text().strip()
-    does(person, f"mkdir -p -m 700 ~/.ssh && echo '{public}' > ~/.ssh/authorized_keys")
-    done = real.ssh(key, "10.190.190.10", "cat", "/etc/os-release")
-    assert "ID=debian\n" in done.stdout, done
-    assert real.status("web") == "running"
-    real.stop("web")
-    assert "Zone halted" in person.read_to("halted]")
-    assert real.status("web") == "installed"
-    person.end()
-    volumes = set(os.listdir(f"{real.machines.world.path}/volumes"))
-    real.delete("web")
-    assert "web" not in real.machines.ok("zoneadm", "list", "-cp")
-    assert any(name.endswith(".layer") for name in volumes - set(os.listdir(f"{real.machines.world.path}/volumes"))), (
-        "the disk's content is still there"
-    )
+
+    def address(person: Person) -> str:
+        addressed(person, "{addresses: [10.190.190.10/24]}")
+        return "10.190.190.10"
+
+    whole_life(real, key, address)
 
 
 def test_cloud_init_gives_a_guest_its_key_password_and_address(real: Real, key: Path) -> None:
@@ -146,7 +70,7 @@ def test_cloud_init_gives_a_guest_its_key_password_and_address(real: Real, key: 
     told = {"enabled": "on", "password": "another1", "sshkey": public, "dns_domain": "example.org", "resolvers": "10.190.190.1"}  # fmt: skip
     real.create("told", nic={"allowed_address": "10.190.190.20/24"}, cloud_init=told)
     real.start("told")
-    done = real.ssh(key, "10.190.190.20", "hostname; resolvectl domain; cloud-init query instance_id")
+    done = real.machines.ssh(key, "10.190.190.20", "hostname; resolvectl domain; cloud-init query instance_id")
     name, domain, instance = done.stdout.splitlines()[0], done.stdout, done.stdout.splitlines()[-1]
     assert name == "told", done
     assert "example.org" in domain
@@ -229,7 +153,7 @@ def test_addresses_by_dhcp_and_a_way_out_by_translation(real: Real) -> None:
     outside = real.at_shell("outside", plan="{addresses: [192.0.2.60/24]}")
     log = host.file("/var/svc/log/network-service-dhcp:ipv4.log")
     for person, wanted in ((leased, r"10\.190\.190\.1[01]\d/24"), (fixed, r"10\.190\.190\.77/24")):
-        wait_for(partial(_has_address, person, wanted), wanted, SECONDS, lambda: log.read_text()[-2000:])
+        wait_for(partial(_has_address, person, wanted), wanted, real.seconds, lambda: log.read_text()[-2000:])
         # The outside has no way back but to the host's own address.
         does(person, "ping -c 1 -W 5 192.0.2.60")
     assert "bytes from" not in outside.ask("ping -c 1 -W 1 10.190.190.77", "$ ")

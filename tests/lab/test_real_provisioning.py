@@ -31,7 +31,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no 
 SECONDS = 180.0
 STRIDE = int(os.environ.get("GUEST_STRIDE", "5"))
 """From one command at which the agent dies to the next; 1 takes ten minutes."""
-SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes")  # fmt: skip
 OMNIOS = Path(__file__).parent / "omnios"
 USUAL_KEY = "/etc/zoneweaver-agent/ssh/provision_key"
 DEBIAN = {"username": "startcloud", "password": "STARTcloud24@!", "ssh_key_path": USUAL_KEY}
@@ -294,9 +293,8 @@ def test_cloud_init_and_the_agents_key_need_no_console(site: Site) -> None:
     )
     status = site.done("told")
     key = site.lab.home / "ssh" / "provision_key"
-    assert site.machines.inside(
-        "ssh", "-i", str(key), *SSH, f"startcloud@{site.net}.12", "cat /etc/marked; hostname; stat -c %U /vagrant/mark.sh"
-    ).stdout == "cloud\ntold\nroot\n", site.told(status)  # fmt: skip
+    said = site.machines.ssh(key, f"{site.net}.12", "cat /etc/marked; hostname; stat -c %U /vagrant/mark.sh").stdout
+    assert said == "cloud\ntold\nroot\n", site.told(status)
     assert site.done("told")["progress"]["setup"] == "skipped"
     site.discard("told")
 

@@ -243,8 +243,8 @@ def _attached(world: World, zone: str, line: Any, escape: bytes | None, *, disco
                     if notice == lifecycle.UNINSTALLED.encode() or (disconnect and notice == lifecycle.HALTED.encode()):
                         return
         if line is None:
-            if not os.path.isdir(f"{world.path}/state"):  # the host itself is gone
-                return
+            if not os.path.isdir(f"{world.path}/state"):
+                return  # with its host the zone is gone for good
             line = _connect(place)
 
 

@@ -15,6 +15,7 @@ from labhost.net.iproute import NetworkError, ip, ip_try, look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from labhost.net.real_plan import Plan
@@ -82,9 +83,10 @@ def follow(world: World) -> None:
 def _change(world: World, wanted: Plan) -> None:
     name = namespace(world)
     there = look(name)
-    kept = {*wanted["devices"], *wanted["lent"], real_machine.CABLE}
-    batch = [f"link del {device}" for device in there if device not in kept]
-    # A pair goes with either of its ends.
+    kept = {*wanted["lent"], real_machine.CABLE}
+    kept |= {device for device, facts in there.items() if _is_it(facts, wanted["devices"].get(device))}
+    batch = [f"link del {device}" for device in _leaving(there, kept)]
+    there = {device: facts for device, facts in there.items() if device in kept}
     for device, facts in wanted["devices"].items():
         batch += _device(device, facts, there.get(device))
     for device, facts in wanted["devices"].items():
@@ -96,6 +98,20 @@ def _change(world: World, wanted: Plan) -> None:
         ip_try("-n", name, "route", "add", destination, "via", gateway, "proto", _ROUTES)
     real_machine.filter_(world, wanted)
     real_machine.join(world, wanted)
+
+
+def _is_it(there: dict[str, Any], wanted: dict[str, Any] | None) -> bool:
+    """Tell whether a device is what is wanted under its name; another one may have taken that."""
+    return wanted is not None and bool(there.get("linkinfo", {}).get("info_kind") == wanted["kind"])
+
+
+def _leaving(there: dict[str, dict[str, Any]], kept: set[str]) -> list[str]:
+    """Return what is to be taken away; a pair goes with either of its ends."""
+    found: list[str] = []
+    for device, facts in there.items():
+        if device not in kept and facts.get("link") not in found:
+            found.append(device)
+    return found
 
 
 def _device(device: str, facts: dict[str, Any], there: dict[str, Any] | None) -> list[str]:
@@ -167,39 +183,44 @@ def sweep() -> list[str]:
 
 def plug(world: World, link: str, pid: int, name: str) -> None:
     """Give a VNIC to the network namespace of a process, as a card of this name there. Raises NetworkError."""
-    realise(world)
-    device, bridge, mac = _port(world, link)
-    ip_try("-n", namespace(world), "link", "del", device)
-    words = ["link", "add", device, "type", "veth", "peer", "name", name, "address", mac, "netns", str(pid)]
-    ip("-n", namespace(world), *words)
-    _put(world, link, device, bridge)
+
+    def pair(device: str, mac: str) -> list[str]:
+        return ["link", "add", device, "type", "veth", "peer", "name", name, "address", mac, "netns", str(pid)]
+
+    _put(world, link, pair)
 
 
 def tap(world: World, link: str) -> str:
     """Make a VNIC a tap in the lab's namespace and return its name there. Raises NetworkError."""
+    return _put(world, link, lambda device, _: ["tuntap", "add", device, "mode", "tap"])
+
+
+def _put(world: World, link: str, words: Callable[[str, str], list[str]]) -> str:
+    """Make a VNIC's port on its bridge and return its name. Raises NetworkError."""
     realise(world)
-    device, bridge, _ = _port(world, link)
-    ip_try("-n", namespace(world), "link", "del", device)
-    ip("-n", namespace(world), "tuntap", "add", device, "mode", "tap")
-    _put(world, link, device, bridge)
-    return device
+    try:
+        return _port(world, link, words)
+    except NetworkError:
+        # Somebody was at the namespace: it is put right once.
+        realise(world, anyhow=True)
+        return _port(world, link, words)
 
 
-def _put(world: World, link: str, device: str, bridge: str) -> None:
-    ip("-n", namespace(world), "link", "set", device, "addrgenmode", "none", "alias", link, "master", bridge, "up")
-
-
-def unplug(world: World, link: str) -> None:
-    """Take a VNIC's port away when its guest is gone."""
-    ip_try("-n", namespace(world), "link", "del", real_plan.device_name(link))
-
-
-def _port(world: World, link: str) -> tuple[str, str, str]:
+def _port(world: World, link: str, words: Callable[[str, str], list[str]]) -> str:
     from labhost.net.links import all_links
     from labhost.zones.cloudinit import padded
 
     links = all_links(world)
     if link not in links:
         raise NetworkError(f"{link}: no such link")
-    bridge = real_plan.segment(links, link)
-    return real_plan.device_name(link), bridge, padded(links[link]["mac"])
+    device, bridge = real_plan.device_name(link), real_plan.segment(links, link)
+    name = namespace(world)
+    ip_try("-n", name, "link", "del", device)
+    ip("-n", name, *words(device, padded(links[link]["mac"])))
+    ip("-n", name, "link", "set", device, "addrgenmode", "none", "alias", link, "master", bridge, "up")
+    return device
+
+
+def unplug(world: World, link: str) -> None:
+    """Take a VNIC's port away when its guest is gone."""
+    ip_try("-n", namespace(world), "link", "del", real_plan.device_name(link))

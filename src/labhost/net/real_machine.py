@@ -146,6 +146,8 @@ def join(world: World, wanted: Plan) -> None:
         ip("link", "add", device, "type", "veth", "peer", "name", CABLE, "netns", name)
         ip("-n", name, "address", "add", f"{there}/30", "dev", CABLE)
         ip("address", "add", f"{here}/30", "dev", device)
+    elif not ip_try("-n", name, "link", "show", "dev", CABLE):
+        raise NetworkError(f"{device} is taken: the machine has a device of this name that does not lead to the lab")
     ip("-n", name, "link", "set", CABLE, "up")
     ip("link", "set", device, "up")
     networks = set()

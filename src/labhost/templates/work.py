@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 _KEPT = 12  # last lines of a program that failed
 _TOLD_EVERY = 5.0  # seconds between two words about a program's course
-# Whatever becomes of us, nothing of it lives on: its processes and mounts are in namespaces of their own.
-_ALONE = (
-    "setpriv", "--pdeathsig", "KILL",
-    "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--",
-)  # fmt: skip
+# Whatever becomes of us, the program does not live on, where the kernel can see to that; nor, `alone`, does anything
+# that it started: its processes and mounts are in namespaces of their own.
+_FOLLOWS = ("setpriv", "--pdeathsig", "KILL")
+_ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--")
 
 
 def need(*programs: str) -> None:
@@ -37,9 +36,10 @@ def run(argv: list[str], say: Callable[[str], None], *, log: str = "", alone: bo
     """
     began = told = time.monotonic()
     last: deque[str] = deque(maxlen=_KEPT)
+    ahead = (*(_FOLLOWS if machine.find(_FOLLOWS[0]) else ()), *(_ALONE if alone else ()))
     try:
         process = subprocess.Popen(
-            [*(_ALONE if alone else ()), *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*ahead, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace", env={**machine.environment(), "LC_ALL": "C"},
         )  # fmt: skip
     except FileNotFoundError as problem:

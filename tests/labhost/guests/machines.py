@@ -22,6 +22,10 @@ ROOT = os.environ.get("ZONEWEAVER_LAB_ROOT", "/var/cache/zoneweaver-lab/debian-1
 TEMPLATE = "rpool/templates/debian-12"
 STUB, FAR_STUB = "estub_provision0", "other0"
 GATEWAY = "provision_interconnect0"
+SSH = (
+    "ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+    "-o", "BatchMode=yes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,11 @@ class Machines(Host):
         )
         return self.inside("python3", "-c", script, address).stdout
 
+    def ssh(self, key: Path, address: str, *command: str, patience: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a command in a guest whose SSH server is there, or soon will be."""
+        assert self.banner(address).startswith("SSH-2.0-OpenSSH"), f"no SSH server at {address}"
+        return self.inside(*SSH, "-i", str(key), f"startcloud@{address}", *command, patience=patience)
+
     def leave(self) -> None:
         """End everything."""
         for person in self.people:
@@ -140,6 +149,13 @@ def netplan(person: Person, card: str, body: str) -> None:
     does(person, f"echo '{text}' | sudo tee /etc/netplan/60-zone.yaml >/dev/null")
     does(person, "sudo chmod 600 /etc/netplan/60-zone.yaml")
     does(person, "sudo netplan apply")
+
+
+def key_pair(folder: Path) -> Path:
+    """Make an SSH key in a folder and return its private half; the public one is beside it."""
+    place = folder / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place], check=True)
+    return place
 
 
 def left_behind(host: Machines) -> list[str]:

@@ -14,10 +14,12 @@ import pytest
 from tests.labhost.guests.conftest import Person
 from tests.labhost.guests.machines import (
     FAR_STUB,
+    SSH,
     Machines,
     clean,
     does,
     founded,
+    key_pair,
     left_behind,
     log_in,
     missing,
@@ -98,17 +100,14 @@ def test_a_static_address_by_netplan_is_reached_by_ssh(lab: Machines, web: Perso
 
 def test_files_arrive_by_rsync(lab: Machines, web: Person, tmp_path: Path) -> None:
     """A key put there over the console opens the way for rsync, and what it brings is there."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+    key = key_pair(tmp_path)
     public = (tmp_path / "key.pub").read_text().strip()
     does(web, f"mkdir -p -m 700 ~/.ssh && echo '{public}' > ~/.ssh/authorized_keys")
     (tmp_path / "payload").mkdir()
     for number in range(50):
         (tmp_path / "payload" / f"file{number}").write_bytes(os.urandom(2000))
     lab.banner("10.190.190.10")
-    shell = (
-        f"ssh -i {tmp_path}/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "
-        "-o BatchMode=yes"
-    )
+    shell = " ".join((*SSH, "-i", str(key)))
     done = lab.inside("rsync", "-a", "-e", shell, f"{tmp_path}/payload/", "startcloud@10.190.190.10:payload/")
     assert (done.returncode, done.stderr) == (0, "")
     assert does(web, "ls payload | wc -l") == "50\n"

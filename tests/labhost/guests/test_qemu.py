@@ -7,125 +7,28 @@ that look at one from inside, one for each firmware. The others have no disk, an
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from tests.labhost.guests.conftest import Person
-from tests.labhost.guests.machines import GATEWAY, STUB, TEMPLATE, Machines, clean, does, left_behind, log_in
+from tests.labhost.guests.machines import STUB, TEMPLATE, clean, does, key_pair, left_behind, log_in
+from tests.labhost.guests.virtual import NOTHING, SECONDS, Virtual, founded, leased, missing, until
 
 from labhost import processes
 from labhost.ending import end
-from labhost.guests import qemu, qemu_words
-from labhost.templates import recipe
-from labhost.templates.cache import Template
-from labhost.templates.placing import put
-from labhost.world import World
-from labhost.zfs import contents
+from labhost.guests import qemu_words
 from labhost.zones.cloudinit import padded
 from labhost.zones.iso import image
 
-SECONDS = 240  # to a login, on a machine that has much else to do
-NOTHING = "No bootable device"
-
-
-def missing() -> str:
-    """Return why these tests cannot be run here; empty when they can."""
-    return qemu.why_not() or ("" if Template(recipe.NAME).has_disk else "no Debian is built here")
-
-
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no machines: {missing()}")]
-
-
-class Operator(Person):
-    """Someone with the patience that an emulated processor asks for."""
-
-    patience = SECONDS
-
-
-class Virtual(Machines):
-    """A lab whose guests are QEMU machines."""
-
-    __slots__ = ()
-
-    def furnish(self) -> None:
-        put(self.world, Template(recipe.NAME))
-        self.ok("zfs", "create", "-p", "rpool/vms")
-        self.ok("dladm", "create-etherstub", STUB)
-        self.ok("dladm", "create-vnic", "-l", STUB, GATEWAY)
-        self.ok("ipadm", "create-addr", "-T", "static", "-a", "10.190.190.1/24", f"{GATEWAY}/v4")
-        self.file("/etc/dhcpd.conf").write_text(
-            "default-lease-time 3600;\nping-check false;\nauthoritative;\n"
-            "subnet 10.190.190.0 netmask 255.255.255.0 {\n"
-            "  option routers 10.190.190.1;\n  range 10.190.190.100 10.190.190.110;\n}\n"
-        )
-        self.ok("svcadm", "enable", "-s", "dhcp:ipv4")
-
-    def sit_down(self, zone: str) -> Person:
-        person = Operator(self, zone)
-        self.people.append(person)
-        person.read_to("console]")
-        return person
-
-    def volume(self, name: str, size: str = "1G") -> str:
-        """Make an empty volume and return what gives it to a zone."""
-        self.ok("zfs", "create", "-s", "-V", size, name)
-        return f"add device; set match=/dev/zvol/rdsk/{name}; end; "
-
-    def place(self, name: str) -> Path:
-        """Return the file of a volume."""
-        return Path(contents.place(self.world, self.world.read("zfs")["datasets"][name]["objset"]))
-
-    def log(self, zone: str) -> str:
-        place = self.file(f"/rpool/zones/{zone}/root/tmp/init.log")
-        return place.read_text() if place.exists() else "no init.log"
-
-    def status(self, zone: str) -> str:
-        return self.file(f"/rpool/zones/{zone}/lastexited").read_text().split()[-1]
-
-    def becomes(self, zone: str, state: str) -> None:
-        until(lambda: self.state(zone) == state, lambda: f"{zone} is {self.state(zone)}: {self.log(zone)}")
-
-    def waits(self, zone: str = "bare") -> Person:
-        """Boot a zone without anything to start from, in front of somebody."""
-        person = self.sit_down(zone)
-        self.ok("zoneadm", "-z", zone, "boot")
-        person.read_to(NOTHING)
-        return person
-
-    def ends(self, zone: str, words: str) -> None:
-        """Boot a zone that cannot start, and see that it ends as after an error of bhyve, with these words."""
-        self.ok("zoneadm", "-z", zone, "boot")
-        self.becomes(zone, "installed")
-        assert self.status(zone) == "4"
-        assert words in self.log(zone)
-
-    def machine_of(self, zone: str) -> int:
-        """Return the process of a zone's QEMU."""
-        guest = self.world.read("zones")["zones"][zone]["pid"]
-        children = Path(f"/proc/{guest}/task/{guest}/children")
-        until(lambda: children.read_text().split(), lambda: f"{guest} has no child")
-        return int(children.read_text().split()[0])
-
-
-def until(state: Callable[[], object], seen: Callable[[], object], seconds: float = SECONDS) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not state():
-        assert time.monotonic() < deadline, seen()
-        time.sleep(0.02)
-
-
-def founded(folder: Path) -> Virtual:
-    return Virtual(World.create(str(folder), guest="qemu", reach=False))
 
 
 @pytest.fixture(scope="module")
@@ -151,9 +54,7 @@ def host(tmp_path: Path) -> Iterator[Virtual]:
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the private half of a key."""
-    place = tmp_path_factory.mktemp("key") / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place], check=True)
-    return place
+    return key_pair(tmp_path_factory.mktemp("key"))
 
 
 @pytest.fixture(scope="module")
@@ -266,14 +167,6 @@ def test_a_card_gets_its_address_from_the_hosts_server(lab: Virtual, bios: Perso
     assert lab.banner(address).startswith("SSH-2.0-OpenSSH")
 
 
-def leased(person: Person) -> str:
-    """Return the address that a guest got, as soon as it has it."""
-    shown = does(person, "until ip -br -4 address show eth0 | grep -F 10.190.190.1; do sleep 1; done")
-    found = re.search(r"10\.190\.190\.1[01]\d(?=/24)", shown)
-    assert found is not None, shown
-    return found[0]
-
-
 def test_zones_on_one_etherstub_reach_each_other(bios: Person, uefi: Person) -> None:
     """Each finds the other by its address."""
     does(bios, "ping -c 1 -W 20 10.190.190.20")
@@ -329,12 +222,7 @@ def test_cloud_init_does_what_the_zone_says(lab: Virtual, uefi: Person) -> None:
 
 def test_the_zones_key_opens_the_guest(lab: Virtual, uefi: Person, key: Path) -> None:
     """Whoever has the key logs in by SSH over the lab's own network, at the address that cloud-init gave."""
-    lab.banner("10.190.190.20")
-    quiet = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
-    said = lab.inside(
-        "ssh", "-i", str(key), *quiet, "-o", "BatchMode=yes", "startcloud@10.190.190.20", "sudo -n cat /etc/hostname",
-        patience=SECONDS,
-    )  # fmt: skip
+    said = lab.ssh(key, "10.190.190.20", "sudo -n cat /etc/hostname", patience=SECONDS)
     assert (said.returncode, said.stdout) == (0, "cloud\n"), said.stderr
 
 
@@ -349,27 +237,22 @@ def test_a_screen_shows_pictures(lab: Virtual, uefi: Person) -> None:
 
 
 def connected(place: Path) -> socket.socket:
-    """Return a connection to a socket whose path may be longer than an address can be."""
-    folder = os.open(place.parent, os.O_RDONLY)
-    viewer = socket.socket(socket.AF_UNIX)
-    try:
+    """Return a connection to a socket, as soon as somebody listens; its path may be longer than an address can be."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        folder = os.open(place.parent, os.O_RDONLY)
+        viewer = socket.socket(socket.AF_UNIX)
         viewer.settimeout(60)
-        viewer.connect(f"/proc/self/fd/{folder}/{place.name}")
-    except OSError:
-        viewer.close()
-        raise
-    finally:
-        os.close(folder)
-    return viewer
-
-
-def answers(place: Path) -> bool:
-    """Tell whether a screen is shown there."""
-    try:
-        with connected(place) as viewer:
-            return viewer.recv(12) == b"RFB 003.008\n"
-    except ConnectionRefusedError:
-        return False
+        try:
+            viewer.connect(f"/proc/self/fd/{folder}/{place.name}")
+        except OSError as problem:
+            viewer.close()
+            assert time.monotonic() < deadline, f"{place}: {problem}"
+            time.sleep(0.05)
+        else:
+            return viewer
+        finally:
+            os.close(folder)
 
 
 def left(place: Path) -> None:
@@ -466,18 +349,16 @@ def test_a_uefi_zone_without_a_disk_comes_to_its_shell(host: Virtual) -> None:
 
 def test_a_screen_may_ask_for_a_password_and_for_somebody(host: Virtual) -> None:
     """A machine that waits for a viewer starts with the first one, who is asked for the password."""
-    vnc = "unix=/tmp/my.vnc,password=secret,wait"
-    host.installed("bare", host.attrs(ram="256M", bootrom="BHYVE_RELEASE", vnc=vnc))
+    # A BIOS that has a screen is silent on the console.
+    host.installed("bare", host.attrs(ram="256M", bootrom="BHYVE_RELEASE", vnc="unix=/tmp/my.vnc,password=secret,wait"))
     person = host.sit_down("bare")
     host.ok("zoneadm", "-z", "bare", "boot")
     place = host.file("/rpool/zones/bare/root/tmp/my.vnc")
-    until(place.exists, lambda: host.log("bare"))
-    assert "BdsDxe" not in person.seen
     with connected(place) as viewer:
         assert viewer.recv(12) == b"RFB 003.008\n"
         viewer.sendall(b"RFB 003.008\n")
         assert viewer.recv(2) == b"\x01\x02", "a password, and nothing else"
-        person.read_to("BdsDxe")
+        person.read_to("UEFI")
 
 
 def test_a_machine_that_is_killed_is_a_crash(host: Virtual) -> None:
@@ -550,7 +431,7 @@ def test_a_disk_whose_file_is_gone_is_said(host: Virtual) -> None:
 
 
 def test_places_that_are_taken(host: Virtual) -> None:
-    """A socket that somebody left is replaced, and so is a device of a card's name; a folder is not: that is said."""
+    """A socket that somebody left is replaced, as are devices named like a card or its bridge; a folder is not, as is said."""
     net = "add net; set physical=bare0; set global-nic=igb0; end; "
     host.installed("bare", net + host.attrs(ram="64M", vnc="on"))
     place = host.file("/rpool/zones/bare/root/tmp/vm.vnc")
@@ -559,10 +440,15 @@ def test_places_that_are_taken(host: Virtual) -> None:
     assert "bare0" not in host.inside("ip", "-br", "link").stdout
     place.rmdir()
     left(place)
-    assert host.inside("ip", "link", "add", "bare0", "type", "veth", "peer", "name", "stray0").returncode == 0
+    assert host.inside("ip", "link", "del", "igb0").returncode == 0
+    for name, stray in (("bare0", "stray0"), ("igb0", "stray1")):
+        assert host.inside("ip", "link", "add", name, "type", "veth", "peer", "name", stray).returncode == 0
     host.ok("zoneadm", "-z", "bare", "boot")
-    until(lambda: answers(place), lambda: host.log("bare"))
-    assert "stray0" not in host.inside("ip", "-br", "link").stdout
+    with connected(place) as viewer:
+        assert viewer.recv(12) == b"RFB 003.008\n"
+    assert host.state("bare") == "running"
+    assert "stray" not in host.inside("ip", "-br", "link").stdout
+    assert "master igb0" in host.inside("ip", "link", "show", "dev", "bare0").stdout
 
 
 def test_nothing_is_left_of_a_lab_that_was_ended(host: Virtual) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable
@@ -122,6 +123,16 @@ def test_disconnecting_with_the_halt(host: Host, attach: Attach) -> None:
     person.read_to("console]")
     host.ok("zoneadm", "-z", "web", "uninstall", "-F")
     assert "Zone is being uninstalled.  Disconnecting..." in person.rest()
+
+
+def test_a_session_ends_with_its_host(host: Host, attach: Attach) -> None:
+    """Whoever deletes the host's folder has ended the sessions at its consoles, too."""
+    host.installed()
+    person = attach()
+    person.read_to("console]")
+    shutil.rmtree(host.world.path)
+    assert "console closed]" in person.rest()
+    assert person.process.wait(10) == 0
 
 
 def test_a_guest_without_words_has_a_silent_console(host: Host, attach: Attach) -> None:

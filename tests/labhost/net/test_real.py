@@ -14,8 +14,8 @@ from tests.labhost.hosts import wait_for
 from tests.labhost.zones.conftest import Host
 
 from labhost.ending import end
-from labhost.net import real, real_plan
-from labhost.net.iproute import look
+from labhost.net import real, real_machine, real_plan
+from labhost.net.iproute import NetworkError, look
 from labhost.world import World
 
 
@@ -131,6 +131,37 @@ def test_what_is_deleted_is_gone_and_what_is_made_again_is_there(host: Host) -> 
     assert inside(host, "ip", "link", "del", "stub0").returncode == 0
     World.create(host.world.path)
     assert set(look(real.namespace(host.world))) == {"igb0", "stub0"}
+
+
+def test_a_name_that_somebody_took_is_taken_back(host: Host, neighbour: Callable[..., Neighbour]) -> None:
+    """A device of another kind in the place of a bridge or of a guest's port goes as soon as a guest needs the place."""
+    host.ok("dladm", "create-vnic", "-l", STUB, "web0")
+    bridge = real_plan.device_name(STUB)
+    assert inside(host, "ip", "link", "del", bridge).returncode == 0
+    for name, stray in ((bridge, "stray0"), ("web0", "stray1")):
+        assert inside(host, "ip", "link", "add", name, "type", "veth", "peer", "name", stray).returncode == 0
+    web = neighbour("web0", "10.190.190.10/24")
+    devices = look(real.namespace(host.world))
+    assert devices[bridge]["linkinfo"]["info_kind"] == "bridge"
+    assert not {"stray0", "stray1"} & set(devices)
+    assert web.can_reach("10.190.190.1")
+
+
+def test_a_cables_name_that_is_taken_is_said(host: Host, neighbour: Callable[..., Neighbour]) -> None:
+    """What the machine has under that name stays; with the name free again the lab is joined to the machine."""
+    device = f"lab-{real.namespace(host.world).rpartition('-')[2]}"
+    subprocess.run(["ip", "link", "add", device, "type", "veth", "peer", "name", f"{device}x"], check=True)
+    host.ok("dladm", "create-vnic", "-l", STUB, "web0")
+    try:
+        host.world.configure(reach=True)
+        with pytest.raises(NetworkError, match=f"{device} is taken"):
+            real.plug(host.world, "web0", os.getpid(), "lab-card")
+        assert os.path.exists(f"/sys/class/net/{device}x")
+    finally:
+        subprocess.run(["ip", "link", "del", device], check=True)
+    web = neighbour("web0", "10.190.190.10/24")
+    assert web.can_reach("10.190.190.1")
+    assert real_machine.CABLE in look(real.namespace(host.world))
 
 
 def test_a_vnic_keeps_to_its_vlan(host: Host, neighbour: Callable[..., Neighbour]) -> None:

@@ -35,6 +35,19 @@ def builder() -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def running(tmp_path: Path) -> list[str]:
+    """Return the command lines of other processes that name a test's folder."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(tmp_path) in words and int(name) != os.getpid():
+            found.append(words)
+    return found
+
+
 def test_a_root_is_there_as_a_whole_or_not_at_all(template: Template, program: Program) -> None:
     """While it is made nothing is where it will be; afterwards nothing is where it was made."""
     program("mmdebstrap", QUICK + f'[ ! -e "{template.top}" ]\n')
@@ -90,26 +103,15 @@ def test_a_killed_builder_leaves_nobody_behind(template: Template, program: Prog
     lingers = f"setsid sh -c 'while :; do sleep 1; done' {tmp_path}/lingers &\necho up >{pid}; wait\n"
     program("mmdebstrap", QUICK + lingers)
 
-    def still_there() -> list[str]:
-        found = []
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                words = Path(f"/proc/{name}/cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if str(tmp_path) in words and int(name) != os.getpid():
-                found.append(words)
-        return found
-
     process = builder()
     try:
         wait_for(pid.exists, lambda: "the program was not started")
-        assert any(words.endswith("lingers\0") for words in still_there())
-        process.kill()
+        wait_for(lambda: any(words.endswith("lingers\0") for words in running(tmp_path)), lambda: running(tmp_path))
     finally:
+        process.kill()
         process.communicate()
 
-    wait_for(lambda: not still_there(), still_there)
+    wait_for(lambda: not running(tmp_path), lambda: running(tmp_path))
     assert not template.has_root
     program("mmdebstrap", QUICK)
     assert build(recipe.NAME, lambda _: None, disk=False).has_root
@@ -200,3 +202,25 @@ def test_a_disk_that_was_interrupted_is_made_of_the_root_that_is_there(template:
     program("mmdebstrap", "exit 1\n")
     program("mcopy", 'PATH=${PATH#*:} exec mcopy "$@"\n')
     assert build(recipe.NAME, lambda _: None).has_disk
+
+
+@pytest.mark.skipif(bool(NO_DISK), reason=f"there is no {', no '.join(NO_DISK)}")
+def test_a_builder_killed_at_the_disk_leaves_none(template: Template, program: Program, tmp_path: Path) -> None:
+    """Nobody goes on with half a disk, or takes it for a whole one; the next build makes it of the root that is there."""
+    up = tmp_path / "up"
+    program("mmdebstrap", QUICK)
+    program("mke2fs", f'PATH=${{PATH#*:}}; mke2fs "$@"; echo >{up}; while :; do sleep 1; done\n')
+    process = builder()
+    try:
+        wait_for(up.exists, lambda: "the program was not started")
+        half = f"{template.workshop}/disk.raw"
+        assert os.path.getsize(half) == recipe.SIZE
+    finally:
+        process.kill()
+        process.communicate()
+    wait_for(lambda: not running(tmp_path), lambda: running(tmp_path))
+    assert (template.has_root, template.has_disk) == (True, False)
+    program("mmdebstrap", "exit 1\n")
+    program("mke2fs", 'PATH=${PATH#*:} exec mke2fs "$@"\n')
+    assert build(recipe.NAME, lambda _: None).has_disk
+    assert not os.path.exists(template.workshop)
