@@ -73,7 +73,7 @@ def test_a_pipeline_is_begun_and_waited_for(zw: Command, agent: Stub):
     ):
         agent.on("GET", f"/tasks/{stage}/stream", Events([{"event": "task", "data": ended}]))
         agent.on("GET", f"/tasks/{stage}", (200, ended))
-    waited = zw("provision", "start", "web", "--wait")
+    waited = zw("provision", "web", "--watch")
     assert waited.status == 1
     assert "zfs_create_dataset has nothing to do: no artifact is configured." in waited.out
     assert "connection refused" in waited.err
@@ -167,3 +167,49 @@ def test_what_is_not_there_is_said(zw: Command, words: list[str]):
     ran = zw(*words)
     assert ran.status == 1
     assert "No route" in ran.err
+
+
+def test_a_folder_and_a_recipe_are_kept_and_it_begins(zw: Command, agent: Stub, tmp_path: Path):
+    """The folder is sent once; what else is kept of the zone stays, asterisks for its secrets, too."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "setup.sh").write_text("#!/bin/sh\n", encoding="utf-8")
+    kept = {"credentials": {"username": "startcloud", "password": "********"}, "recipe_id": "linux-ifconfig"}
+    agent.on("GET", "/zones/web", (200, {"zone_info": {"provisioning": kept}}))
+    agent.on("PUT", "/zones/web", (200, {"success": True}))
+    agent.on("GET", "/artifacts", (200, {"artifacts": []}))
+    agent.on("POST", "/artifacts/upload/prepare", (200, {"upload_url": "/artifacts/upload/u"}))
+    agent.on("GET", "/artifacts/upload/u", (200, {"complete": False, "received": 0}))
+    agent.on("POST", "/artifacts/upload/u", (200, {"artifact_id": ARTIFACT}))
+    agent.on("POST", "/zones/web/provision", (202, STARTED))
+    words = ("provision", "web", "--artifact", f"{site}/", "--recipe", "debian-netplan")
+    ran = zw(*words)
+    assert (ran.status, ran.out) == (0, "Provisioning pipeline started.\n"), ran.err
+    (prepared,) = agent.asked("POST", "/artifacts/upload/prepare")
+    assert (prepared.body["filename"], prepared.body["zone_name"]) == ("site.tar.gz", "web")
+    (sent,) = agent.asked("PUT", "/zones/web")
+    assert sent.body == {"provisioning": {**kept, "artifact_id": ARTIFACT, "recipe_id": "debian-netplan"}}
+
+    there = {"id": ARTIFACT, "filename": "site.tar.gz", "state": "ready", "sha256": prepared.body["checksum"]}
+    agent.on("GET", "/artifacts", (200, {"artifacts": [there]}))
+    agent.on("GET", "/zones/web", (200, {"zone_info": sent.body}))
+    assert zw(*words).status == 0
+    assert len(agent.asked("POST", "/artifacts/upload/prepare")) == 1
+    assert len(agent.asked("PUT", "/zones/web")) == 1
+    assert len(agent.asked("POST", "/zones/web/provision")) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--artifact", "./nowhere"), "./nowhere is not there"),
+        (("--recipe", "debian-netplan", "--dry-run"), "A dry run changes nothing"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_anything_is_asked(
+    zw: Command, agent: Stub, words: tuple[str, ...], said: str
+):
+    """Nothing is kept and nothing begins."""
+    ran = zw("provision", "web", *words)
+    assert (ran.status, said in ran.err) == (2, True), ran.err
+    assert agent.asked("POST", "/zones/web/provision") == []

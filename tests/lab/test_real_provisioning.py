@@ -11,6 +11,7 @@ import os
 import re
 import tarfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,9 +23,13 @@ from tests.lab import worlds
 from tests.lab.agents import TERMINAL, Lab, wait_for
 from tests.lab.test_configuration import uploaded
 from tests.lab.zygote import Zygote
+from tests.labhost.guests import virtual
 from tests.labhost.guests.machines import TEMPLATE, Machines, founded, missing
 
 from labhost import faults
+from labhost.templates import recipe
+from labhost.templates.cache import Template
+from labhost.templates.placing import put
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no containers: {missing()}")]
 
@@ -131,9 +136,9 @@ class Site:
         """How far it is."""
         return dict(self.lab.get(f"/zones/{name}/provision/status"))
 
-    def done(self, name: str, query: str = "") -> dict[str, Any]:
+    def done(self, name: str, query: str = "", *, seconds: float = SECONDS) -> dict[str, Any]:
         """Run the pipeline, which must end well, and return its status."""
-        self.lab.wait(self.begin(name, query), seconds=SECONDS)
+        self.lab.wait(self.begin(name, query), seconds=seconds)
         status = self.status(name)
         assert status["status"] == "completed", self.told(status)
         return status
@@ -181,22 +186,19 @@ class Site:
             self.lab.do("DELETE", f"/zones/{name}?cleanup_datasets=true", seconds=SECONDS)
 
 
-@pytest.fixture(scope="module")
-def site(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A host with a template, and a provisioning network that was set up by the agent."""
-    folder = worlds.place()
-    machines = founded(folder / "world", reach=True)
-    machines.template()
+@contextmanager
+def site_on(machines: Machines, zygote: Zygote, home: Path, **flags: Any) -> Iterator[Site]:
+    """Let an agent set up its provisioning network on a host; each worker has a network of its own."""
     net = f"10.190.{101 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}"
-    flags = {
-        "provisioning.network.subnet": f"{net}.0/24",
-        "provisioning.network.host_ip": f"{net}.1",
-        "provisioning.network.dhcp_range_start": f"{net}.100",
-        "provisioning.network.dhcp_range_end": f"{net}.199",
-        "provisioning.ssh.timeout_seconds": 40,
-        "provisioning.ssh.poll_interval_seconds": 0.5,
+    network = {
+        "subnet": f"{net}.0/24",
+        "host_ip": f"{net}.1",
+        "dhcp_range_start": f"{net}.100",
+        "dhcp_range_end": f"{net}.199",
     }
-    lab = Lab(zygote, machines.world, folder / "home", flags=flags).start()
+    flags |= {f"provisioning.network.{name}": value for name, value in network.items()}
+    flags |= {"provisioning.ssh.poll_interval_seconds": 0.5}
+    lab = Lab(zygote, machines.world, home, flags=flags).start()
     try:
         lab.new_key()
         lab.settled()
@@ -208,11 +210,21 @@ def site(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         lab.discard()
 
 
-def test_a_debian_gets_its_network_over_the_console_and_runs_ansible(site: Site) -> None:
-    """Scenario 1: a playbook in the guest changes it, a second run changes nothing, the way back undoes it."""
-    site.create("web-server-01")
+@pytest.fixture(scope="module")
+def site(zygote: Zygote) -> Iterator[Site]:
+    """A host with containers for guests, and a template."""
+    folder = worlds.place()
+    machines = founded(folder / "world", reach=True)
+    machines.template()
+    with site_on(machines, zygote, folder / "home", **{"provisioning.ssh.timeout_seconds": 40}) as made:
+        yield made
+
+
+def scenario_1(site: Site, name: str, address: int) -> None:
+    """Create and configure a zone as the document's first scenario has it."""
+    site.create(name)
     site.configure(
-        "web-server-01",
+        name,
         files={"ansible/playbook.yml": PLAYBOOK.encode(), "roles.tar.gz": collection()},
         recipe_id="debian-netplan",
         mode="ansible_local",
@@ -226,8 +238,13 @@ def test_a_debian_gets_its_network_over_the_console_and_runs_ansible(site: Site)
                 "extra_vars": {"hostname": "web01", "domain": "example.com"},
             }
         ],
-        variables=site.variables(10),
+        variables=site.variables(address),
     )
+
+
+def test_a_debian_gets_its_network_over_the_console_and_runs_ansible(site: Site) -> None:
+    """Scenario 1: a playbook in the guest changes it, a second run changes nothing, the way back undoes it."""
+    scenario_1(site, "web-server-01", 10)
     status = site.done("web-server-01")
     assert set(status["progress"].values()) == {"completed"}
     assert "changed=2" in site.output(status, "provision")
@@ -247,6 +264,25 @@ def test_a_debian_gets_its_network_over_the_console_and_runs_ansible(site: Site)
     assert "changed=0" in site.output(last, "provision")
     assert site.inside(address, "ls /etc/by-hand || true") == ""
     site.discard("web-server-01")
+
+
+@pytest.mark.skipif(bool(virtual.missing()), reason=f"no machines: {virtual.missing()}")
+def test_a_machine_gets_its_network_over_the_console_and_runs_ansible(zygote: Zygote) -> None:
+    """Scenario 1 on a virtual machine: provisioned, taken back to before, provisioned again."""
+    folder = worlds.place()
+    machines = virtual.founded(folder / "world", reach=True)
+    put(machines.world, Template(recipe.NAME))
+    with site_on(machines, zygote, folder / "home") as site:
+        scenario_1(site, "machine", 10)
+        site.done("machine", seconds=600)
+        address = f"{site.net}.10"
+        assert site.inside(address, "cat /etc/motd /etc/marked") == "web01.example.com\nmarked\n"
+        site.inside(address, "sudo touch /etc/by-hand && sync")
+        site.lab.do("POST", "/zones/machine/provision/rollback", seconds=600)
+        again = site.done("machine", "?from=wait_ssh", seconds=600)
+        assert "changed=2" in site.output(again, "provision")
+        assert site.inside(address, "ls /etc/by-hand || true") == ""
+        site.discard("machine")
 
 
 def test_the_way_back_undoes_what_the_provisioners_did(site: Site) -> None:
@@ -597,3 +633,48 @@ def test_a_stage_that_fails_is_told_and_repaired(site: Site) -> None:
         nothing_left(site, f"{site.net}.23")
         bare(site, "broken")
     site.discard("broken")
+
+
+CLASSIC = b"""\
+rm -f /etc/netplan/*
+for unit in systemd-networkd.service systemd-networkd.socket systemd-resolved.service; do
+    ln -sf /dev/null /etc/systemd/system/$unit
+done
+rm -f /etc/resolv.conf && touch /etc/resolv.conf
+rm -f /usr/sbin/netplan
+sync
+"""
+
+
+def test_a_debian_with_interfaces_is_set_up(site: Site) -> None:
+    """The recipe linux-ifconfig gives an address that stays, on a Debian with ifupdown and without netplan."""
+    site.create("classic")
+    site.configure(
+        "classic",
+        files={"classic.sh": CLASSIC},
+        recipe_id="debian-netplan",
+        mode="shell",
+        credentials=DEBIAN,
+        sync_folders=[{"source": "provisioning_dataset", "dest": "/vagrant"}],
+        provisioners=[{"type": "shell", "scripts": ["/vagrant/classic.sh"], "run_as": "root"}],
+        variables=site.variables(16),
+    )
+    site.done("classic")
+    site.lab.do("POST", "/zones/classic/stop", seconds=SECONDS)
+    site.configure(
+        "classic",
+        files={"seen.sh": b"cat /etc/resolv.conf; ip route show default\n"},
+        recipe_id="linux-ifconfig",
+        mode="shell",
+        credentials=DEBIAN,
+        sync_folders=[{"source": "provisioning_dataset", "dest": "/vagrant", "delete": True}],
+        provisioners=[{"type": "shell", "scripts": ["/vagrant/seen.sh"]}],
+        variables=site.variables(17),
+    )
+    status = site.done("classic")
+    assert status["progress"]["setup"] == "completed"
+    said = site.output(status, "provision")
+    assert f"nameserver 8.8.8.8\ndefault via {site.net}.1 dev eth0" in said, said
+    site.lab.do("POST", "/zones/classic/restart", seconds=SECONDS)
+    assert site.done("classic")["progress"]["setup"] == "skipped", "the address is gone after a boot"
+    site.discard("classic")

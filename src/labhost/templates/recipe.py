@@ -13,9 +13,9 @@ KERNEL_WORDS = (
     "audit=0 quiet"
 )
 PACKAGES = (
-    "ansible-core", "ca-certificates", "cloud-guest-utils", "cloud-init", "dbus", "initramfs-tools", "iproute2",
-    "iputils-ping", "kmod", "less", "libpam-systemd", "linux-image-amd64", "lz4", "netplan.io", "openssh-server",
-    "procps", "python3", "python3-apt", "rsync", "sudo", "systemd-resolved", "systemd-sysv", "udev",
+    "ansible-core", "ca-certificates", "cloud-guest-utils", "cloud-init", "dbus", "ifupdown", "initramfs-tools",
+    "iproute2", "iputils-ping", "kmod", "less", "libpam-systemd", "linux-image-amd64", "lz4", "net-tools", "netplan.io",
+    "openssh-server", "procps", "python3", "python3-apt", "rsync", "sudo", "systemd-resolved", "systemd-sysv", "udev",
 )  # fmt: skip
 _MODULES = "/lib/modules/*/kernel"
 # What no virtual machine here has, and what nobody reads in one: half of the size, half of the time.
@@ -51,6 +51,8 @@ FILES = {
         "apt_preserve_sources_list: true\n"
         f"system_info:\n  default_user:\n    name: {USER}\n    lock_passwd: false\n    gecos: {USER}\n"
         '    groups: [sudo]\n    sudo: ["ALL=(ALL) NOPASSWD:ALL"]\n    shell: /bin/bash\n'
+        # ifupdown is there for those who want it, and cloud-init would take it before netplan.
+        "  network:\n    renderers: [netplan, networkd]\n"
     ),
     # Without a seed there is nothing for it to do, and it takes its time to find that out.
     "/etc/cloud/ds-identify.cfg": "policy: search,found=all,maybe=none,notfound=disabled\n",

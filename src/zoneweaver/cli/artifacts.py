@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from cyclopts import App
 
-from zoneweaver.cli import terminal
+from zoneweaver.cli import packing, terminal
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import DEFAULTS, Connection
 from zoneweaver.cli.entry import TaskFailed, UsageError
@@ -188,6 +188,30 @@ def find(client: Client, artifact: str) -> str:
     if len(ids) > 1:
         raise UsageError(f"{len(ids)} artifacts are called {artifact}, say which: {', '.join(ids)}")
     return ids[0]
+
+
+def given(client: Client, word: str, *, zone: str) -> str:
+    """Return the id of the artifact that is meant: a folder or a file here is sent, unless the agent has the same.
+
+    Otherwise it is an artifact's id or its file's name. Raises UsageError.
+    """
+    path = Path(word)
+    if not path.exists():
+        if "/" in word:
+            raise UsageError(f"{word} is not there")
+        return find(client, word)
+    with packing.packed(path) as file:
+        checksum, size = _checksum(file), file.stat().st_size
+        rows = client.get(PATH, {"name": file.name, "limit": 1000}).body.get("artifacts") or []
+        for row in rows:
+            if row.get("sha256") == checksum and row.get("state") == "ready":
+                terminal.note(f"{file.name} is there already")
+                return str(row["id"])
+        body = {"filename": file.name, "size": size, "checksum": checksum, "zone_name": zone}
+        where = str(client.send("POST", f"{PATH}/upload/prepare", body).body["upload_url"])
+        answer = _sent(client, where, file, size)
+        terminal.note(f"{file.name} is uploaded: {size} bytes")
+        return str(answer.body["artifact_id"])
 
 
 def _checksum(file: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import App, Parameter
 
@@ -14,6 +14,9 @@ from zoneweaver.cli.connection import DEFAULTS, Connection
 from zoneweaver.cli.entry import Exit, UsageError
 from zoneweaver.cli.watching import follow, queued
 from zoneweaver.client import zone_path
+
+if TYPE_CHECKING:
+    from zoneweaver.client import Client
 
 app: Final = App(
     name="provision",
@@ -38,14 +41,15 @@ def configure(
     file
         A JSON or YAML file: recipe_id, credentials, sync_folders, provisioners, variables and what else there is.
     artifact
-        The artifact with the files, by its id or file name, in place of the file's artifact_id.
+        The artifact with the files, in place of the file's artifact_id: a folder or a .tar.gz here, which is sent, or
+        one that is there already, by its id or file name.
     recipe
         The recipe, by its name or id, in place of the file's recipe_id.
     """
     body = zone_file.read(file)
     with agent.open() as client:
         if artifact is not None:
-            body["artifact_id"] = artifacts.find(client, artifact)
+            body["artifact_id"] = artifacts.given(client, artifact, zone=name)
         if recipe is not None:
             body["recipe_id"] = recipe
         answer = client.send("PUT", zone_path(name), {"provisioning": body})
@@ -73,17 +77,20 @@ def show(name: str, /, *, agent: Connection = DEFAULTS) -> None:
         terminal.note(f"Nobody has said how {name} is to be provisioned.")
 
 
+@app.default
 @app.command
 def start(
     name: str,
     /,
     *,
+    artifact: str | None = None,
+    recipe: str | None = None,
     begin: Annotated[Stage | None, Parameter(name="--from")] = None,
     skip_boot: bool = False,
     skip_recipe: bool = False,
     dry_run: bool = False,
-    wait: Wait = False,
-    watch: bool = False,
+    watch: Annotated[bool, Parameter(name=["--watch", "--wait", "-w"])] = False,
+    console: bool = False,
     agent: Connection = DEFAULTS,
 ) -> None:
     """Provision a zone: unpack, boot, set up the network, wait for SSH, bring the files, run the provisioners.
@@ -92,6 +99,11 @@ def start(
     ----------
     name
         The zone.
+    artifact
+        A folder with what the guest needs, which is packed and sent; or a .tar.gz; or an artifact that is there
+        already, by its id or file name. It is what the zone is provisioned with from now on.
+    recipe
+        The recipe that sets up the network from now on, by its name or id.
     begin
         The stage to begin with: extract, boot, setup, wait_ssh, sync or provision.
     skip_boot
@@ -100,23 +112,44 @@ def start(
         Do not play the recipe: the guest has its network.
     dry_run
         Only say what would be done.
-    wait
-        Wait until all stages are done.
     watch
-        Wait, and show what the stages say meanwhile.
+        Wait until all is done, and show each stage as it passes.
+    console
+        Wait, and show besides what is said on the console and by the programs.
     """
+    if dry_run and (artifact is not None or recipe is not None):
+        raise UsageError("A dry run changes nothing, so it takes no --artifact and no --recipe")
     body = {key: True for key, given in {"skip_boot": skip_boot, "skip_recipe": skip_recipe}.items() if given}
     query = {"from": begin, "dry_run": True if dry_run else None}
     with agent.open() as client:
+        _put(client, name, artifact, recipe)
         answer = client.send("POST", zone_path(name, "provision"), body, query=query)
         if dry_run:
             if not agent.show(answer):
                 plans.tell(answer.body)
-        elif wait or watch:
-            follow(agent, client, list((answer.body.get("pipeline_tasks") or {}).values()), output=watch)
+        elif watch or console:
+            try:
+                follow(agent, client, list((answer.body.get("pipeline_tasks") or {}).values()), output=console)
+            except KeyboardInterrupt:
+                terminal.note(f"Stop all of it: zoneweaver provision cancel {name}")
+                raise
         elif not agent.show(answer):
             terminal.say(f"{answer.body.get('message')}.")
             terminal.note(f"See how far it is: zoneweaver provision status {name}")
+
+
+def _put(client: Client, name: str, artifact: str | None, recipe: str | None) -> None:
+    """Put an artifact and a recipe into what is kept of a zone; the rest of it, secrets too, stays."""
+    given: dict[str, str] = {}
+    if artifact is not None:
+        given["artifact_id"] = artifacts.given(client, artifact, zone=name)
+    if recipe is not None:
+        given["recipe_id"] = recipe
+    if not given:
+        return
+    kept = (client.get(zone_path(name)).body.get("zone_info") or {}).get("provisioning") or {}
+    if any(kept.get(key) != value for key, value in given.items()):
+        client.send("PUT", zone_path(name), {"provisioning": {**kept, **given}})
 
 
 @app.command

@@ -105,8 +105,8 @@ def until(state: Callable[[], object], seen: Callable[[], object], seconds: floa
         time.sleep(0.02)
 
 
-def founded(folder: Path) -> Virtual:
-    return Virtual(World.create(str(folder), guest="qemu", reach=False))
+def founded(folder: Path, *, reach: bool = False) -> Virtual:
+    return Virtual(World.create(str(folder), guest="qemu", reach=reach))
 
 
 def leased(person: Person) -> str:
