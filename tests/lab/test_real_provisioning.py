@@ -320,7 +320,7 @@ def test_cloud_init_and_the_agents_key_need_no_console(site: Site) -> None:
     site.create("told", nic={"allowed_address": f"{site.net}.12/24"}, cloud_init=cloud)
     site.configure(
         "told",
-        files={"mark.sh": b'echo "$WHO" >/etc/marked\n'},
+        files={"mark.sh": b'echo "$WHO" >/etc/marked; cloud-init status\n'},
         recipe_id="cloud-init-wait",
         mode="shell",
         credentials={"username": "startcloud", "ssh_key_path": USUAL_KEY},
@@ -328,6 +328,7 @@ def test_cloud_init_and_the_agents_key_need_no_console(site: Site) -> None:
         provisioners=[{"type": "shell", "scripts": ["/vagrant/mark.sh"], "run_as": "root", "env": {"WHO": "cloud"}}],
     )
     status = site.done("told")
+    assert "status: done" in site.output(status, "provision"), "cloud-init was not waited for"
     key = site.lab.home / "ssh" / "provision_key"
     said = site.machines.ssh(key, f"{site.net}.12", "cat /etc/marked; hostname; stat -c %U /vagrant/mark.sh").stdout
     assert said == "cloud\ntold\nroot\n", site.told(status)

@@ -48,11 +48,13 @@ FILES = {
         "datasource_list: [NoCloud, ConfigDrive, None]\n"
         "ssh_pwauth: true\n"
         "ssh_genkeytypes: [ed25519, ecdsa]\n"
-        "apt_preserve_sources_list: true\n"
+        # As in Debian's own cloud images: sudo looks for the name that the guest was given.
+        "apt_preserve_sources_list: true\nmanage_etc_hosts: true\n"
+        "locale: false\n"  # there are no others to choose from
         f"system_info:\n  default_user:\n    name: {USER}\n    lock_passwd: false\n    gecos: {USER}\n"
         '    groups: [sudo]\n    sudo: ["ALL=(ALL) NOPASSWD:ALL"]\n    shell: /bin/bash\n'
         # ifupdown is there for those who want it, and cloud-init would take it before netplan.
-        "  network:\n    renderers: [netplan, networkd]\n"
+        "  network:\n    renderers: [netplan, networkd]\n    activators: [netplan, networkd]\n"
     ),
     # Without a seed there is nothing for it to do, and it takes its time to find that out.
     "/etc/cloud/ds-identify.cfg": "policy: search,found=all,maybe=none,notfound=disabled\n",

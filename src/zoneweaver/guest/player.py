@@ -171,7 +171,7 @@ class Player:
         filled = self.values.fill(command)
         result = await self.session.run(filled, as_root=False, seconds=self.recipe.timeout_seconds)
         if result.exit_code:
-            raise _refused(filled, result.exit_code, result.output)
+            raise refused(filled, result.exit_code, result.output)
         return True
 
     async def _send(self, step: Send) -> None:
@@ -209,7 +209,7 @@ class Player:
             return
         result = await self.session.run(filled, as_root=step.as_root, seconds=step.timeout)
         if step.check_exit_code and result.exit_code:
-            raise _refused(filled, result.exit_code, self.transcript.masked(result.output))
+            raise refused(filled, result.exit_code, self.transcript.masked(result.output))
         if step.match is not None or step.store is not None:
             self._shown(step, filled, result.output)
 
@@ -246,7 +246,8 @@ class Player:
         return None if username is None else Account(username=username, password=self.values.text("password"))
 
 
-def _refused(command: Filled, exit_code: int, output: str) -> CommandRefused:
+def refused(command: Filled, exit_code: int, output: str) -> CommandRefused:
+    """Return the error of a command that did not end as it should."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     said = " | ".join(lines[-4:])[-400:] or "it said nothing"
     return CommandRefused(

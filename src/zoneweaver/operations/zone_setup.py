@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from zoneweaver.domain.recipe_values import gather, resolved
-from zoneweaver.domain.recipes import Recipe
+from zoneweaver.domain.recipe_values import Values, gather, resolved
+from zoneweaver.domain.recipes import Recipe, Wait
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.domain.zone import ZoneConfig
 from zoneweaver.guest import ssh
-from zoneweaver.guest.player import summary
+from zoneweaver.guest.player import refused, summary
 from zoneweaver.host import dladm
 from zoneweaver.operations import console, guest_values, guests, stages
 from zoneweaver.operations.guests import Access
@@ -59,6 +59,7 @@ class ZoneSetup:
             played = await console.play_unless(ctx, ctx.zone, recipe, values, lambda: _answers(ctx, access))
             if played is None:
                 why = f"SSH at {(await guests.target(ctx, access)).host} lets {access.username} in already"
+                await _ask(ctx, access, recipe, values)
                 await stages.skip(ctx, why)
                 return {"skipped": why}
             return summary(played)
@@ -77,3 +78,21 @@ async def _answers(ctx: Context, access: Access) -> bool:
         await ctx.say(f"the recipe is needed: {error.message}\n")
         return False
     return True
+
+
+async def _ask(ctx: Context, access: Access, recipe: Recipe, values: Values) -> None:
+    """Let the guest tell what the recipe would have waited for, where a command tells it: SSH may be there before.
+
+    Raises CommandRefused when it is told that it failed, RemoteTimeout when it is not told in the step's time.
+    """
+    asked = [step for step in recipe.steps if isinstance(step, Wait) and step.or_command is not None]
+    if not asked:
+        return
+    identity = access.identity(await stages.tree(ctx, ctx.params["root"]))
+    async with ctx.waiting(), ssh.connect(await guests.target(ctx, access), identity) as made:
+        for step in asked:
+            command = values.fill(step.or_command or "")
+            await ctx.say(f"asked instead: {command.shown}\n")
+            ran = await made.run(["sh", "-c", command.text], seconds=step.timeout)
+            if ran.exit_status:
+                raise refused(command, ran.exit_status, f"{ran.stdout}{ran.stderr}")
