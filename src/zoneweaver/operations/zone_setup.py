@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from zoneweaver.domain.recipe_values import Values, gather, resolved
+from zoneweaver.domain.recipe_values import Filled, gather, resolved
 from zoneweaver.domain.recipes import Recipe, Wait
 from zoneweaver.domain.tasks import Kind
 from zoneweaver.domain.zone import ZoneConfig
@@ -56,10 +56,14 @@ class ZoneSetup:
         values = gather(levels)
 
         async def do(ctx: Context, _: Outputs) -> dict[str, Any]:
-            played = await console.play_unless(ctx, ctx.zone, recipe, values, lambda: _answers(ctx, access))
+            asked = [
+                values.fill(step.or_command) for step in recipe.steps if isinstance(step, Wait) and step.or_command
+            ]
+            played = await console.play_unless(
+                ctx, ctx.zone, recipe, values, lambda: _answers(ctx, access, asked, recipe.timeout_seconds)
+            )
             if played is None:
                 why = f"SSH at {(await guests.target(ctx, access)).host} lets {access.username} in already"
-                await _ask(ctx, access, recipe, values)
                 await stages.skip(ctx, why)
                 return {"skipped": why}
             return summary(played)
@@ -68,31 +72,22 @@ class ZoneSetup:
         return [Step(name="recipe", do=do, progress=5, status="opening_console", facts=facts)]
 
 
-async def _answers(ctx: Context, access: Access) -> bool:
-    """Say whether SSH lets us in at this moment."""
+async def _answers(ctx: Context, access: Access, asked: Sequence[Filled], seconds: float) -> bool:
+    """Say whether SSH lets us in at this moment, and what the recipe would wait for is there.
+
+    SSH may be there before: where commands tell what is waited for, they are asked. Raises CommandRefused when one
+    tells that it failed.
+    """
     identity = access.identity(await stages.tree(ctx, ctx.params["root"]))
     try:
         async with ssh.connect(await guests.target(ctx, access), identity, seconds=PROBE_SECONDS) as made:
             await made.check()
+            for command in asked:
+                await ctx.say(f"asked instead: {command.shown}\n")
+                ran = await made.run(["sh", "-c", command.text], seconds=seconds)
+                if ran.exit_status:
+                    raise refused(command, ran.exit_status, f"{ran.stdout}{ran.stderr}")
     except (ssh.Unreachable, guests.NoLease) as error:
         await ctx.say(f"the recipe is needed: {error.message}\n")
         return False
     return True
-
-
-async def _ask(ctx: Context, access: Access, recipe: Recipe, values: Values) -> None:
-    """Let the guest tell what the recipe would have waited for, where a command tells it: SSH may be there before.
-
-    Raises CommandRefused when it is told that it failed, RemoteTimeout when it is not told in the step's time.
-    """
-    asked = [step for step in recipe.steps if isinstance(step, Wait) and step.or_command is not None]
-    if not asked:
-        return
-    identity = access.identity(await stages.tree(ctx, ctx.params["root"]))
-    async with ctx.waiting(), ssh.connect(await guests.target(ctx, access), identity) as made:
-        for step in asked:
-            command = values.fill(step.or_command or "")
-            await ctx.say(f"asked instead: {command.shown}\n")
-            ran = await made.run(["sh", "-c", command.text], seconds=step.timeout)
-            if ran.exit_status:
-                raise refused(command, ran.exit_status, f"{ran.stdout}{ran.stderr}")
