@@ -35,7 +35,7 @@ check: lint ## lint and the quick tests
 
 guests: env ## the programs and the template of real guests (as root): without them their tests are skipped
 	tools/guests install
-	$(BIN)/python -m labhost template build debian-12
+	$(BIN)/python -m labhost template build debian-12 --current
 
 test: check ## everything: check, then the slow tests, with PostgreSQL, sshd, and real guests where they can be had
 	tools/postgres install

@@ -72,6 +72,7 @@ def _templates(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     build = actions.add_parser("build", help="build a template from its packages, unless it is there")
     build.add_argument("name", help="debian-12")
+    build.add_argument("--current", action="store_true", help="build it again when it was made by another recipe")
     build.add_argument("--anew", action="store_true", help="build it again; no guest may be running that began as it")
     build.set_defaults(do=_template_build)
     importing = actions.add_parser("import", help="make a template of a disk image, raw or qcow2")
@@ -165,7 +166,7 @@ def _reach(given: argparse.Namespace) -> int:
 def _template_build(given: argparse.Namespace) -> int:
     from labhost.templates.building import build
 
-    build(given.name, _saying(given.name), anew=given.anew)
+    build(given.name, _saying(given.name), anew=given.anew, current=given.current)
     return 0
 
 

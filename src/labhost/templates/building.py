@@ -12,15 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def build(name: str, say: Callable[[str], None], *, anew: bool = False, disk: bool = True) -> Template:
-    """Make what is missing of a template in the cache and return it. Raises TemplateError."""
+def build(
+    name: str, say: Callable[[str], None], *, anew: bool = False, current: bool = False, disk: bool = True
+) -> Template:
+    """Make what is missing of a template in the cache and return it. Raises TemplateError.
+
+    `anew` makes it again, `current` does so when it was made by another recipe.
+    """
     if name != recipe.NAME:
         raise TemplateError(f"nothing is known about how to build {name}: there is {recipe.NAME}")
     template = Template(name)
     began = time.monotonic()
     with Lock(template, say):
         made = False
-        if anew or not template.has_root:
+        if anew or not template.has_root or (current and not debian.is_current(template)):
             remove(template.disk)
             debian.build(template, say)
             made = True

@@ -76,13 +76,15 @@ def test_what_is_there_is_not_made_again(template: Template, program: Program) -
 
 
 def test_another_recipe_is_said(template: Template, program: Program) -> None:
-    """A root that an older recipe made is used as it is, and whoever asks is told."""
+    """A root that an older recipe made is used as it is, and whoever asks is told; on demand it is made again."""
     program("mmdebstrap", QUICK)
     build(recipe.NAME, lambda _: None, disk=False)
     Path(template.root, debian.MADE_BY).write_text("older\n")
     said: list[str] = []
     build(recipe.NAME, said.append, disk=False)
     assert "another recipe" in said[0]
+    build(recipe.NAME, said.append, disk=False, current=True)
+    assert debian.is_current(template)
 
 
 def test_a_failure_says_why_and_the_next_try_works(template: Template, program: Program) -> None:
