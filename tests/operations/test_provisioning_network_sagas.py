@@ -36,6 +36,8 @@ LAN: Said = (
     ("ipadm", "create-addr", "-T", "static", "-a", "10.7.0.1/24", "in1/v4"),
 )
 
+BARE: Said = (("svcadm", "disable", "-s", DHCP), ("ipadm", "delete-addr", f"{VNIC}/v4"))
+
 MAP = rule({"type": "portmap", "bridge": "igb0", "subnet": "10.7.0.0/24"})
 REDIRECT = rule(
     {
@@ -90,7 +92,7 @@ CASES: dict[str, tuple[Task, tuple[Task, ...], Said, Mapping[str, str]]] = {
     "setup": (SETUP, (), (), {}),
     "setup-over-half-of-it": (SETUP, (SETUP,), (("svcadm", "disable", "-s", DHCP),), {}),
     "teardown": (TEARDOWN, (SETUP,), (), {}),
-    "teardown-of-a-bare-interface": (TEARDOWN, (SETUP,), (("ipadm", "delete-addr", f"{VNIC}/v4"),), {}),
+    "teardown-of-a-bare-interface": (TEARDOWN, (SETUP,), BARE, {}),
     "teardown-beside-others": (TEARDOWN, (SETUP,), FILTERING, {"/etc/dhcpd.conf": THEIR_DHCP}),
 }
 """The task, the tasks that were done before, what was said to the host before those, and files of others."""
