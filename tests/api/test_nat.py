@@ -163,7 +163,13 @@ async def test_a_rule_that_would_not_be_used_is_refused(api: Api, body: dict[str
 
 
 @pytest.mark.parametrize(
-    ("path", "text"), [("/etc/ipf/ipf.conf", "block in all\n"), (FILE, f"{THEIRS}\n"), (FILE, f"{UNREAD}\n")]
+    ("path", "text"),
+    [
+        ("/etc/ipf/ipf.conf", "block in all\n"),
+        ("/etc/ipf/ipf6.conf", "block in all\n"),
+        (FILE, f"{THEIRS}\n"),
+        (FILE, f"{UNREAD}\n"),
+    ],
 )
 async def test_rules_of_others_are_not_woken(api: Api, path: str, text: str) -> None:
     """The filter does not run, and starting it would bring into force what somebody has only written down."""
@@ -174,6 +180,44 @@ async def test_rules_of_others_are_not_woken(api: Api, path: str, text: str) -> 
     assert answer.json()["details"]["files"] == [path]
     api.put(path, "# nothing but words\n\n")
     assert (await client.post(RULES, json=PORTMAP)).status_code == 202
+
+
+async def test_a_file_that_cannot_be_read_may_say_anything(api: Api) -> None:
+    """The filter is not started over rules that nobody has seen."""
+    api.host.path("/etc/ipf/ipf.conf").mkdir(parents=True)
+    client = await api.client(Scope.WRITE)
+    answer = await client.post(RULES, json=PORTMAP)
+    assert (answer.status_code, answer.json()["code"]) == (409, "dormant_filter"), answer.text
+
+
+@pytest.mark.parametrize(
+    ("active", "told"),
+    [
+        (f"{THEIRS}\n{UNREAD}\n{OURS}\nbimap igb0 10.9.0.7/32 -> 192.0.2.7/32\n", "bimap igb0 10.9.0.7/32 -> 192.0.2.7/32"),
+        (f"{UNREAD}\n{OURS}\nmap igb0 10.8.0.0/24 -> 0/32 proxy port ftp ftp/tcp\n{THEIRS}\n", UNREAD),
+        (f"{UNREAD}\n{OURS}\n", THEIRS),
+        (f"{THEIRS}\n{OURS}\n", UNREAD),
+    ],
+)  # fmt: skip
+async def test_what_others_left_apart_is_not_joined(api: Api, active: str, told: str) -> None:
+    """A rule that is only in the kernel would be lost, one of others that is only in the file would be woken."""
+    filtering(api)
+    api.host.answers[("ipnat", "-l")] = f"List of active MAP/Redirect filters:\n{active}\nList of active sessions:\n"
+    client = await api.client(Scope.WRITE)
+    for answer in (await client.post(RULES, json=BIMAP), await client.delete(f"{RULES}/{MINE}")):
+        assert (answer.status_code, answer.json()["code"]) == (409, "rules_apart"), answer.text
+        assert told in answer.json()["details"]["rules"]
+    assert (await client.get("/tasks")).json()["tasks"] == []
+
+
+async def test_a_rule_of_ours_that_is_not_in_force_is_no_hindrance(api: Api) -> None:
+    """It comes into force with the next change, and so do others' words that the kernel says otherwise."""
+    filtering(api)
+    api.host.answers[("ipnat", "-l")] = (
+        f"List of active MAP/Redirect filters:\n{THEIRS}\nmap igb0 10.9.0.0/24 -> 0/32 proxy port 21 ftp/tcp\n\n"
+    )
+    client = await api.client(Scope.WRITE)
+    assert (await client.post(RULES, json=BIMAP)).status_code == 202
 
 
 @pytest.mark.parametrize(

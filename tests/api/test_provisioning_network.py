@@ -54,6 +54,7 @@ def made(
     address: str = "10.190.190.1/24",
     subnet: str = SUBNET,
     more: str = "",
+    beside: str = "",
 ) -> None:
     """Let a setup have made all of it, or something that is otherwise."""
     links = f"{STUB}:etherstub:9000:up:\n{VNIC}:vnic:9000:up:{over}\n"
@@ -65,7 +66,7 @@ def made(
         LINKS: f"igb0:phys:1500:up:\n{links}{more}",
         VNICS: vnics,
         (*VNICS, VNIC): vnics,
-        ADDRESSES: f"lo0/v4:static:ok:---:127.0.0.1/8\nigb0/v4:static:ok:U--:192.0.2.10/24\n{addresses}",
+        ADDRESSES: f"lo0/v4:static:ok:---:127.0.0.1/8\nigb0/v4:static:ok:U--:192.0.2.10/24\n{addresses}{beside}",
         (*ADDRESSES, f"{VNIC}/v4"): addresses,
         ("ipadm", "show-if", "-p", "-o", "IFNAME,CLASS,STATE,PERSISTENT"): (
             f"lo0:VIRTUAL:ok:---\nigb0:IP:ok:-46\n{VNIC}:IP:ok:-46\n"
@@ -222,6 +223,66 @@ async def test_rules_of_others_are_not_woken(api: Api, path: str, text: str) -> 
     assert answer.json()["details"] == {"files": [path], "service": IPFILTER}
 
 
+async def test_a_dormant_server_is_not_woken(api: Api) -> None:
+    """A subnet that somebody has only written down would be served with ours; one that is served already does no harm."""
+    api.put("/etc/dhcpd.conf", "subnet 10.50.0.0 netmask 255.255.0.0 { }\n")
+    client = await api.client(Scope.WRITE)
+    answer = await client.post(SETUP, json={})
+    assert (answer.status_code, answer.json()["code"]) == (409, "dormant_server"), answer.text
+    assert answer.json()["details"] == {"subnets": ["10.50.0.0/16"], "service": DHCP}
+    api.host.answers[(*SVCS, DHCP)] = f"online {DHCP}\n"
+    assert (await client.post(SETUP, json={})).status_code == 202
+
+
+async def test_rules_that_are_not_in_force_are_not_there(api: Api) -> None:
+    """The file alone lets nobody out; a setup puts them in force again."""
+    made(api)
+    api.host.answers[("ipnat", "-l")] = "List of active MAP/Redirect filters:\n\nList of active sessions:\n"
+    client = await api.client(Scope.WRITE)
+    shown = (await client.get(STATUS)).json()
+    assert {name for name, item in parts(shown).items() if not item["ready"]} == {"nat"}
+    assert (await client.post(SETUP, json={})).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "different"),
+    [
+        ({"etherstub_name": "other0"}, {"etherstub", "host_vnic"}),
+        ({"host_vnic_name": "other0"}, {"host_vnic", "address"}),
+        ({"etherstub_name": "other0", "host_vnic_name": "in0"}, {"etherstub", "host_vnic", "address"}),
+        ({"host_ip": "10.190.190.2"}, {"address", "dhcp"}),
+        (
+            {
+                "etherstub_name": "other0",
+                "host_vnic_name": "in0",
+                "subnet": "10.191.0.0/24",
+                "host_ip": "10.191.0.1",
+                "dhcp_range_start": "10.191.0.10",
+                "dhcp_range_end": "10.191.0.99",
+            },
+            {"etherstub", "host_vnic", "address", "dhcp"},
+        ),
+    ],
+)
+async def test_a_second_network_does_not_take_the_place_of_the_first(
+    api: Api, body: dict[str, Any], different: set[str]
+) -> None:
+    """What is on record would be forgotten, and left behind for ever."""
+    made(api)
+    client = await api.client(Scope.WRITE)
+    answer = await client.post(SETUP, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "in_the_way"), answer.text
+    assert set(answer.json()["details"]["differences"]) == different
+    assert (await client.get("/tasks")).json()["tasks"] == []
+
+
+async def test_a_vnic_that_somebody_made_anew_is_not_shown_as_ours(api: Api) -> None:
+    """It is known by its MAC address."""
+    made(api, mac="02:08:20:00:00:66")
+    client = await api.client(Scope.READ)
+    assert not parts((await client.get(STATUS)).json())["host_vnic"]["managed"]
+
+
 async def test_a_teardown_without_a_setup(api: Api) -> None:
     """There is nothing on record, and so nothing to take away."""
     client = await api.client(Scope.WRITE)
@@ -246,6 +307,8 @@ async def test_a_teardown_is_queued(api: Api) -> None:
         ({"more": f"web1:vnic:1500:up:{STUB}\n"}, "link_busy", {"used_by": ["vnic web1"]}),
         ({"mac": "02:08:20:00:00:66"}, "changed", {"link": VNIC}),
         ({"address": "10.190.190.3/24"}, "changed", {"addrobj": f"{VNIC}/v4"}),
+        ({"subnet": SUBNET.replace("255.255.255.0", "255.255.254.0")}, "changed", {"subnet": "10.190.190.0/23"}),
+        ({"beside": f"{VNIC}/more:static:ok:U--:10.77.0.1/24\n"}, "link_busy", {"used_by": [f"address {VNIC}/more"]}),
     ],
 )
 async def test_a_teardown_is_refused_by_name(

@@ -60,6 +60,30 @@ def test_two_setups_are_remembered_together(first: Made, second: Made) -> None:
     assert first.joined(Made()) == first == Made().joined(first) == first.joined(first)
 
 
+@given(made())
+def test_another_network_than_the_one_on_record_is_told(record: Made) -> None:
+    """What a setup has made is told where something else is wanted, and nothing where the record has nothing."""
+    told = record.apart(NETWORK)
+    assert set(told) == {
+        name
+        for name, there in (
+            ("etherstub", record.etherstub),
+            ("host_vnic", record.vnic),
+            ("address", record.address),
+            ("dhcp", record.subnet),
+        )
+        if there is not None
+    }
+    same = Made(
+        etherstub=NETWORK.etherstub,
+        vnic=NETWORK.vnic,
+        mac="02:08:20:00:00:07",
+        address=f"{NETWORK.addrobj} {NETWORK.address}",
+        subnet=str(NETWORK.network),
+    )
+    assert same.apart(NETWORK) == {}
+
+
 @pytest.mark.parametrize("line", ["", "etherstub", "etherstub ", "bridge lan", " vnic in0", "Etherstub stub0"])
 def test_a_line_that_no_setup_wrote_is_told(line: str) -> None:
     """A record that somebody has edited is not guessed at."""

@@ -170,3 +170,18 @@ def test_a_lease_that_cannot_be_read_is_named(body: str) -> None:
     """What the manual page does not know is told with its address."""
     with pytest.raises(BrokenFile, match=r"10\.7\.0\.9"):
         dhcpd_leases.parse(f"lease 10.7.0.9 {{ {body} }}")
+
+
+def test_records_of_options_are_somebodys_words() -> None:
+    """Types in braces end without a semicolon; what stands behind them is seen all the same (dhcp-options(5))."""
+    text = (
+        "option space PXE;\noption PXE.boot code 7 = { ip-address, text };\n"
+        "option rfc3442 code 121 = array of { integer 8, ip-address };\noption y code 9={ text };\n"
+        "subnet 192.0.2.0 netmask 255.255.255.0 { }\n"
+    )
+    assert dhcpd.foreign(text).networks == (IPv4Network("192.0.2.0/24"),)
+    assert statements(text)[1].words == ("option", "PXE.boot", "code", "7", "=", "ip-address", "text")
+    with pytest.raises(BrokenFile, match="ends in the middle"):
+        statements("option y code 9 = { text")
+    with pytest.raises(BrokenFile, match="closes what did not open"):
+        statements("host a { option b }")

@@ -121,6 +121,61 @@ def test_a_teardown_is_refused_while_it_is_used(lab: Lab) -> None:
     lab.do("DELETE", TEARDOWN)
 
 
+def test_a_host_that_forwards_by_now_goes_on(lab: Lab) -> None:
+    """Forwarding that the whole host has been given since the setup is not the setup's to take away."""
+    lab.do("POST", SETUP)
+    lab.do("PUT", "/network/forwarding", {"enabled": True})
+    lab.do("DELETE", TEARDOWN)
+    assert (
+        worlds.say(lab.world, "ipadm", "show-ifprop", "-c", "-o", "CURRENT", "-p", "forwarding", "-m", "ipv4", "igb0")
+        == "on\n"
+    )
+
+
+def test_rules_that_only_the_kernel_has_are_not_lost(lab: Lab) -> None:
+    """Somebody loads a rule by hand: no change of ours sweeps it away, and without it the teardown goes on."""
+    before = picture(lab.world)
+    lab.do("POST", SETUP)
+    by_hand = "rdr igb0 0/0 port 80 -> 192.0.2.7 port 80 tcp\n"
+    worlds.say(lab.world, "ipnat", "-f", "-", stdin=by_hand)
+    refused = lab.ask("DELETE", TEARDOWN)
+    assert (refused.status, refused.body["code"]) == (409, "rules_apart")
+    worlds.say(lab.world, "ipnat", "-r", "-f", "-", stdin=by_hand)
+    lab.do("DELETE", TEARDOWN)
+    assert picture(lab.world) == before, told(before, picture(lab.world))
+
+
+def test_rules_that_somebody_took_out_of_the_kernel_come_back(lab: Lab) -> None:
+    """The file has them, nobody gets out: a setup puts them in force again."""
+    lab.do("POST", SETUP)
+    after = picture(lab.world)
+    worlds.say(lab.world, "ipnat", "-C")
+    assert not parts(lab)["nat"]["ready"]
+    lab.do("POST", SETUP)
+    assert picture(lab.world) == after, told(after, picture(lab.world))
+
+
+def test_a_second_network_is_refused_and_the_first_still_goes(lab: Lab) -> None:
+    """The record of the first is not lost to it."""
+    before = picture(lab.world)
+    lab.do("POST", SETUP)
+    other = {"etherstub_name": "e1", "host_vnic_name": "h1", "subnet": "10.191.0.0/24", "host_ip": "10.191.0.1"}
+    other |= {"dhcp_range_start": "10.191.0.10", "dhcp_range_end": "10.191.0.99"}
+    refused = lab.ask("POST", SETUP, other)
+    assert (refused.status, refused.body["code"]) == (409, "in_the_way")
+    lab.do("DELETE", TEARDOWN)
+    assert picture(lab.world) == before, told(before, picture(lab.world))
+
+
+def test_an_address_that_is_gone_already_is_no_hindrance(lab: Lab) -> None:
+    """Somebody has taken it by hand, and its interface was left: the teardown takes that too."""
+    before = picture(lab.world)
+    lab.do("POST", SETUP)
+    worlds.say(lab.world, "ipadm", "delete-addr", "provision_interconnect0/v4")
+    lab.do("DELETE", TEARDOWN)
+    assert picture(lab.world) == before, told(before, picture(lab.world))
+
+
 def test_a_setup_over_half_of_it(lab: Lab) -> None:
     """What has gone missing is made again, and all of it is remembered."""
     before = picture(lab.world)

@@ -19,10 +19,11 @@ from zoneweaver.domain.tasks import Kind
 from zoneweaver.operations.registry import OPERATIONS
 from zoneweaver.settings import ProvisioningNetwork
 from zoneweaver.tasks.saga import run
-from zoneweaver.testing import MemoryLog, check_twice
+from zoneweaver.testing import MemoryLog, check_cancelling, check_deaths, check_twice, check_unwinding
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
+VNIC = "provision_interconnect0"
 IPFILTER, DHCP = "svc:/network/ipfilter:default", "svc:/network/service/dhcp:ipv4"
 THEIR_RULE = "rdr igb0 0/0 port 80 -> 192.0.2.7 port 80 tcp\n"
 THEIR_DHCP = 'option domain-name "example.com";\nhost printer {\n  hardware ethernet 0:1:2:3:4:5;\n}'
@@ -34,6 +35,8 @@ LAN: Said = (
     ("dladm", "create-vnic", "-l", "lan1", "in1"),
     ("ipadm", "create-addr", "-T", "static", "-a", "10.7.0.1/24", "in1/v4"),
 )
+
+BARE: Said = (("svcadm", "disable", "-s", DHCP), ("ipadm", "delete-addr", f"{VNIC}/v4"))
 
 MAP = rule({"type": "portmap", "bridge": "igb0", "subnet": "10.7.0.0/24"})
 REDIRECT = rule(
@@ -89,11 +92,12 @@ CASES: dict[str, tuple[Task, tuple[Task, ...], Said, Mapping[str, str]]] = {
     "setup": (SETUP, (), (), {}),
     "setup-over-half-of-it": (SETUP, (SETUP,), (("svcadm", "disable", "-s", DHCP),), {}),
     "teardown": (TEARDOWN, (SETUP,), (), {}),
+    "teardown-of-a-bare-interface": (TEARDOWN, (SETUP,), BARE, {}),
     "teardown-beside-others": (TEARDOWN, (SETUP,), FILTERING, {"/etc/dhcpd.conf": THEIR_DHCP}),
 }
 """The task, the tasks that were done before, what was said to the host before those, and files of others."""
 
-LATER = {"setup-over-half-of-it"}
+LATER = {"setup-over-half-of-it", "teardown-of-a-bare-interface"}
 """Cases in which the host is spoken to after the earlier tasks."""
 
 
@@ -124,7 +128,7 @@ class ServiceBench(NetworkBench):
         assert outcome.ok, outcome
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture
 async def bench(request, tmp_path):
     """The worlds of one case."""
     (kind, params), earlier, said, files = CASES[request.param]
@@ -142,7 +146,31 @@ async def bench(request, tmp_path):
     shutil.rmtree(made.folder)
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def deaths_on_the_way(make):
+    """A saga of many steps dies at every log write while it does its work."""
+    await check_deaths(make, [None])
+
+
+async def deaths_on_the_way_back(make):
+    """It dies at every log write of its work and of its way back from the last step."""
+    await check_deaths(make, [-1])
+
+
+GREAT = {
+    "setup": (check_twice, check_unwinding, check_cancelling, deaths_on_the_way_back),
+    "teardown": (check_twice, check_unwinding, check_cancelling, deaths_on_the_way),
+    # The server would not start again on an interface without an address: there is no way back to that.
+    "teardown-of-a-bare-interface": (check_twice,),
+    "teardown-beside-others": (check_twice, check_unwinding),
+}
+"""Sagas of so many steps that every death in each of their failures would take minutes."""
+
+TRIALS = [(case, check) for case in CASES for check in GREAT.get(case, CHECKS)]
+
+
+@pytest.mark.parametrize(
+    ("bench", "check"), TRIALS, ids=[f"{case}-{check.__name__}" for case, check in TRIALS], indirect=["bench"]
+)
 async def test_the_saga_ends_clean_or_complete_whatever_happens(bench, check):
     """Each step twice, a failure, a cancellation and a death anywhere leave the host as before or as it should be."""
     await check(bench.make)

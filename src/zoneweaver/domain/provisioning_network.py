@@ -168,6 +168,20 @@ class Made:
                 told[name] = value
         return cls(**told)
 
+    def apart(self, wanted: Wanted) -> dict[str, str]:
+        """Return what is on record of another network, by the part's name; a second one would take its place."""
+        there = {
+            "etherstub": (self.etherstub, wanted.etherstub),
+            "host_vnic": (self.vnic, wanted.vnic),
+            "address": (self.address, f"{wanted.addrobj} {wanted.address}"),
+            "dhcp": (self.subnet, str(wanted.network)),
+        }
+        return {
+            name: f"a setup has made {made.replace(' ', ' with ')}, which a teardown must take away first"
+            for name, (made, asked) in there.items()
+            if made is not None and made != asked
+        }
+
     def joined(self, later: Made) -> Made:
         """Return what both say together: a second setup has made what had gone missing."""
         return Made(

@@ -5,7 +5,7 @@ Offers `statements(text)`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from zoneweaver.host.zonexml import BrokenFile
@@ -53,6 +53,8 @@ def _statement(tokens: Iterator[_Token], path: str, *, inside: bool = False) -> 
             if words:
                 return Statement(words=tuple(words), line=line)
             line = 0
+        elif text == "{" and _begins_record(words):
+            words += _record(tokens)
         elif text == "{":
             body: list[Statement] = []
             while (one := _statement(tokens, path, inside=True)) is not None:
@@ -65,6 +67,19 @@ def _statement(tokens: Iterator[_Token], path: str, *, inside: bool = False) -> 
     if words or inside:
         raise _CutOff
     return None
+
+
+def _begins_record(words: Sequence[str]) -> bool:
+    """Say whether braces behind these words hold a record of types: `option x code 7 = { integer 8, text };`."""
+    return bool(words) and (words[-1].endswith("=") or words[-2:] == ["array", "of"])
+
+
+def _record(tokens: Iterator[_Token]) -> Iterator[str]:
+    for text, special, _ in tokens:
+        if special and text == "}":
+            return
+        yield text
+    raise _CutOff
 
 
 def _tokens(text: str) -> Iterator[_Token]:

@@ -141,6 +141,27 @@ def unmake(gone: WantedAddress) -> Step[Context]:
     )
 
 
+def unplumb(interface: str) -> Step[Context]:
+    """Take IP off a link that has no address; the way back puts it on again."""
+
+    async def do(ctx: Context, _: Outputs) -> None:
+        await _unplumb(ctx, interface)
+
+    async def undo(ctx: Context, _: Outputs) -> None:
+        if not await plumbed(ctx, interface):
+            await ctx.run(ipadm.create_interface(interface))
+
+    return Step(
+        name=f"delete interface {interface}",
+        do=do,
+        undo=undo,
+        progress=PROGRESS,
+        status="deleting_interface",
+        planned=(ipadm.delete_interface(interface),),
+        planned_undo=(ipadm.create_interface(interface),),
+    )
+
+
 async def plumbed(ctx: Context, interface: str) -> bool:
     """Say whether the host has IP on a link."""
     return any(item.name == interface for item in await ctx.ask(ipadm.show_interfaces()))

@@ -8,7 +8,7 @@ from typing import Any
 from zoneweaver.domain import nat
 from zoneweaver.domain.errors import NotFound
 from zoneweaver.domain.tasks import Kind
-from zoneweaver.host import ipadm
+from zoneweaver.host import ipadm, ipnat
 from zoneweaver.host.svcs import IPFILTER, ServiceState
 from zoneweaver.operations import smf, translation
 from zoneweaver.tasks.context import Context
@@ -32,6 +32,8 @@ class NetworkNatRuleCreate:
         translation.refuse_clash(there, new)
         state = await smf.state(ctx, IPFILTER)
         translation.refuse_dormant(ctx, state)
+        if state is ServiceState.ONLINE:
+            translation.refuse_apart(there, await ctx.ask(ipnat.active()))
         return {
             "lines": None if there.lines is None else list(there.lines),
             "rules": [rule.as_json() for rule in (*there.ours, new)],

@@ -8,6 +8,7 @@ from typing import Any
 from zoneweaver.domain import nat
 from zoneweaver.domain.errors import Conflict, NotFound
 from zoneweaver.domain.tasks import Kind
+from zoneweaver.host import ipnat
 from zoneweaver.host.svcs import IPFILTER, ServiceState
 from zoneweaver.operations import smf, translation
 from zoneweaver.tasks.context import Context
@@ -28,10 +29,13 @@ class NetworkNatRuleDelete:
                 text = f"NAT rule {gone} was written by somebody else, who must take it away"
                 raise Conflict(text, code="not_ours", details={"id": gone})
             raise NotFound(f"There is no NAT rule {gone}", code="no_such_rule", details={"id": gone})
+        state = await smf.state(ctx, IPFILTER)
+        if state is ServiceState.ONLINE:
+            translation.refuse_apart(there, await ctx.ask(ipnat.active()))
         return {
             "lines": None if there.lines is None else list(there.lines),
             "rules": [rule.as_json() for rule in there.ours if rule.id != gone],
-            "state": (await smf.state(ctx, IPFILTER)).value,
+            "state": state.value,
         }
 
     def steps(self, ctx: Context, survey: Mapping[str, Any]) -> Sequence[Step[Context]]:  # noqa: ARG002

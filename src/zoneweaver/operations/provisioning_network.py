@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
@@ -12,6 +12,7 @@ from zoneweaver.domain.nat import MapRule, clash
 from zoneweaver.domain.network import Address, Interface, Link, LinkClass
 from zoneweaver.domain.provisioning_network import Component, Made, Wanted
 from zoneweaver.host import ipadm, ipnat, netstat, svcs
+from zoneweaver.host.ipnat import Active
 from zoneweaver.host.managed import ManagedFile
 from zoneweaver.host.svcs import DHCP, IPFILTER, ServiceState
 from zoneweaver.host.zonexml import BrokenFile
@@ -39,6 +40,8 @@ class Seen:
     translation: Translation
     filter_state: ServiceState | None
     """None when the host has no such service."""
+    active: Active
+    """What the kernel translates by."""
     served: Served
     listening: tuple[str, ...]
     server_state: ServiceState | None
@@ -53,7 +56,7 @@ async def look(ctx: Context, wanted: Wanted) -> Seen:
     if uplink is None:
         default = netstat.default_route(await ctx.ask(netstat.show_routes()))
         uplink = None if default is None else default.interface
-    server = await _state(ctx, DHCP)
+    server, packet_filter = await _state(ctx, DHCP), await _state(ctx, IPFILTER)
     return Seen(
         links={link.name: link for link in await datalinks.links(ctx, LinkClass.VNIC)},
         interfaces={interface.name: interface for interface in await ctx.ask(ipadm.show_interfaces())},
@@ -61,7 +64,8 @@ async def look(ctx: Context, wanted: Wanted) -> Seen:
         uplink=uplink,
         forwards=await forwarding.read(ctx),
         translation=translation.read(ctx),
-        filter_state=await _state(ctx, IPFILTER),
+        filter_state=packet_filter,
+        active=await ctx.ask(ipnat.active()) if packet_filter is ServiceState.ONLINE else Active(running=False),
         served=dhcp.read(ctx),
         listening=() if server is None else await dhcp.listening(ctx),
         server_state=server,
@@ -108,7 +112,7 @@ def servers(ctx: Context) -> tuple[IPv4Address, ...]:
 
 def components(wanted: Wanted, seen: Seen) -> list[Component]:
     """Return the parts in the order in which they are made, each with what is different about it."""
-    return [
+    found = [
         _etherstub(wanted, seen),
         _vnic(wanted, seen),
         _address(wanted, seen),
@@ -118,6 +122,8 @@ def components(wanted: Wanted, seen: Seen) -> list[Component]:
         _service("ipfilter", IPFILTER, seen.filter_state, seen),
         _service("dhcp_service", DHCP, seen.server_state, seen),
     ]
+    apart = seen.made.apart(wanted)
+    return [replace(part, difference=part.difference or apart.get(part.name)) for part in found]
 
 
 def _etherstub(wanted: Wanted, seen: Seen) -> Component:
@@ -150,7 +156,7 @@ def _vnic(wanted: Wanted, seen: Seen) -> Component:
         name="host_vnic",
         exists=found is not None,
         difference=difference,
-        managed=seen.made.vnic == wanted.vnic,
+        managed=seen.made.vnic == wanted.vnic and (found is None or found.mac == seen.made.mac),
         facts={
             "link": wanted.vnic,
             "over": wanted.etherstub,
@@ -199,7 +205,10 @@ def _nat(wanted: Wanted, seen: Seen) -> Component:
     if seen.uplink is None:
         text = "the host has no default route: say which interface leads out (uplink)"
         return Component(name="nat", exists=False, difference=text, facts={**facts, "rules": []})
-    rules = [ipnat.render(rule) for rule in wanted.rules(seen.uplink)]
+    wanted_rules = wanted.rules(seen.uplink)
+    rules = [ipnat.render(rule) for rule in wanted_rules]
+    # While the filter does not run nothing is in force; it loads the file when it starts.
+    in_force = not seen.active.running or all(rule in seen.active.rules for rule in wanted_rules)
     missing = missing_rules(wanted, seen)
     every = (*seen.translation.ours, *seen.translation.others)
     clashes = [other for rule in missing if (other := clash(every, rule)) is not None]
@@ -210,7 +219,7 @@ def _nat(wanted: Wanted, seen: Seen) -> Component:
         difference = f"`{ipnat.render(clashes[0])}` would be taken in place of the rule"
     return Component(
         name="nat",
-        exists=not missing,
+        exists=not missing and in_force,
         difference=difference,
         managed=any(rule in seen.made.rules for rule in rules),
         facts={**facts, "rules": rules},

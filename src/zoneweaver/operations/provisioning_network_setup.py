@@ -46,6 +46,9 @@ class ProvisioningNetworkSetup:
         assert seen.filter_state is not None  # noqa: S101 - a host without it has just been refused
         if "nat" not in ready or seen.filter_state is not ServiceState.ONLINE:
             translation.refuse_dormant(ctx, seen.filter_state)
+            translation.refuse_apart(seen.translation, seen.active)
+        if seen.server_state is not ServiceState.ONLINE:
+            refuse_sleeping(seen)
         planned = await _planned(ctx, wanted, seen, ready)
         made = seen.made.joined(_made(wanted, seen, planned))
         lines = list(made.lines)
@@ -81,6 +84,18 @@ def refuse_differences(found: Sequence[Component]) -> None:
             f"Something else is in the way: {'; '.join(str(text) for text in differences.values())}",
             code="in_the_way",
             details={"differences": differences},
+        )
+
+
+def refuse_sleeping(seen: Seen) -> None:
+    """Raise Conflict when starting the DHCP server would serve a subnet that somebody else has only written down."""
+    if seen.served.foreign.networks:
+        asleep = [str(item) for item in seen.served.foreign.networks]
+        raise Conflict(
+            f"The DHCP server is {seen.server_state}, and {', '.join(asleep)} of somebody else's would be served with "
+            f"it: look at {dhcpd.FILE}, and enable {DHCP} yourself",
+            code="dormant_server",
+            details={"subnets": asleep, "service": DHCP},
         )
 
 

@@ -44,6 +44,7 @@ class ProvisioningNetworkTeardown:
             "nat": await _nat(ctx, made),
             **await _forwarding(ctx, made),
             "address": await _address(ctx, made),
+            "interface": await _bare_interface(ctx, made),
             "links": [link.as_json() for link in await _links(ctx, made)],
             "record": list(record),
         }
@@ -66,6 +67,8 @@ class ProvisioningNetworkTeardown:
         steps += [forwarding.change(forwards, name, on=False) for name in survey["forwarding"]]
         if survey["address"] is not None:
             steps.append(addresses.unmake(WantedAddress.from_json(survey["address"])))
+        if survey["interface"] is not None:
+            steps.append(addresses.unplumb(survey["interface"]))
         steps += [datalinks.unmake(Datalink.from_json(link)) for link in survey["links"]]
         return [*steps, write_down(survey["record"], [])]
 
@@ -74,8 +77,12 @@ async def _dhcp(ctx: Context, made: Made) -> dict[str, Any] | None:
     served, listening = dhcp.read(ctx), await dhcp.listening(ctx)
     config = served.config
     gone = None if made.subnet is None else IPv4Network(made.subnet)
-    if gone is not None and any(item.network == gone for item in config.subnets):
-        config = config.without_subnet(gone)
+    found = next((item.network for item in config.subnets if gone is not None and item.network.overlaps(gone)), None)
+    if found is not None and found != gone:
+        text = f"DHCP subnet {gone} is {found} by now: somebody has changed it"
+        raise Conflict(text, code="changed", details={"subnet": str(found)})
+    if found is not None:
+        config = config.without_subnet(found)
     after = tuple(name for name in listening if name != made.listen)
     state = await smf.state(ctx, DHCP)
     last = not config.subnets and not served.foreign.networks
@@ -99,6 +106,8 @@ async def _nat(ctx: Context, made: Made) -> dict[str, Any] | None:
     down = IPFILTER in made.services and not rules and not there.foreign and state is not ServiceState.DISABLED
     if len(rules) == len(there.ours) and not down:
         return None
+    if state is ServiceState.ONLINE:
+        translation.refuse_apart(there, await ctx.ask(ipnat.active()))
     return {
         "lines": None if there.lines is None else list(there.lines),
         "rules": [rule.as_json() for rule in rules],
@@ -110,7 +119,12 @@ async def _nat(ctx: Context, made: Made) -> dict[str, Any] | None:
 async def _forwarding(ctx: Context, made: Made) -> dict[str, Any]:
     before = await forwarding.read(ctx)
     # Also that of an interface that goes: it would take its setting along, and a way back would not have it.
-    names = [name for name in made.forwarding if name in before.interfaces and before.interfaces[name].now]
+    # When the whole host forwards by now, it is that which an interface follows.
+    names = [
+        name
+        for name in made.forwarding
+        if name in before.interfaces and before.interfaces[name].now and not before.host.now
+    ]
     return {"forwards": before.as_json(), "forwarding": names}
 
 
@@ -128,6 +142,19 @@ async def _address(ctx: Context, made: Made) -> dict[str, Any] | None:
         text = f"Address {name} is {found.kind} {found.address} by now, not {address}: somebody has changed it"
         raise Conflict(text, code="changed", details={"addrobj": name})
     return gone.as_json()
+
+
+async def _bare_interface(ctx: Context, made: Made) -> str | None:
+    """Return the interface that a setup made and that somebody has taken the address from; another address refuses."""
+    if made.interface is None or not await addresses.plumbed(ctx, made.interface):
+        return None
+    there = [item.name for item in await ctx.ask(ipadm.show_addresses()) if item.interface == made.interface]
+    ours = (made.address or "").partition(" ")[0]
+    others = [f"address {name}" for name in there if name != ours]
+    if others:
+        text = f"interface {made.interface} is used by {', '.join(others)}"
+        raise Conflict(text, code="link_busy", details={"used_by": others})
+    return None if ours in there else made.interface
 
 
 async def _links(ctx: Context, made: Made) -> list[Datalink]:

@@ -10,6 +10,7 @@ from zoneweaver.domain.errors import Conflict, Failed, Refused
 from zoneweaver.domain.nat import NatRule, clash
 from zoneweaver.host import ipnat
 from zoneweaver.host.command import Command
+from zoneweaver.host.ipnat import Active
 from zoneweaver.host.managed import ManagedFile
 from zoneweaver.host.svcs import IPFILTER, ServiceState
 from zoneweaver.operations import smf
@@ -17,7 +18,9 @@ from zoneweaver.operations.managed import BLOCK, Change
 from zoneweaver.tasks.context import Context
 from zoneweaver.tasks.saga import Outputs, Step
 
-FILTER_FILE: Final = "/etc/ipf/ipf.conf"
+FILTER_FILES: Final = ("/etc/ipf/ipf.conf", "/etc/ipf/ipf6.conf")
+"""What the service brings into force besides when it starts."""
+
 PROGRESS: Final = 70
 
 
@@ -59,11 +62,7 @@ def refuse_dormant(ctx: Context, state: ServiceState) -> None:
     """Raise Conflict when starting the packet filter would bring rules into force that nobody asked for."""
     if state is ServiceState.ONLINE:
         return
-    try:
-        text = ctx.host.path(FILTER_FILE).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    asleep = [FILTER_FILE] if any(line.partition("#")[0].strip() for line in text.splitlines()) else []
+    asleep = [path for path in FILTER_FILES if _says_something(ctx, path)]
     if read(ctx).foreign:
         asleep.append(ipnat.FILE)
     if asleep:
@@ -73,6 +72,42 @@ def refuse_dormant(ctx: Context, state: ServiceState) -> None:
             code="dormant_filter",
             details={"files": asleep, "service": IPFILTER},
         )
+
+
+def refuse_apart(there: Translation, active: Active) -> None:
+    """Raise Conflict when loading the file would do more than was asked for, since others left file and kernel apart.
+
+    A rule that is only in the kernel would be lost, one of others that is only in the file would come into force.
+    """
+    if not active.running:
+        return
+    lost = [rule for rule in active.rules if rule not in (*there.ours, *there.others)]
+    woken = [rule for rule in there.others if rule not in active.rules]
+    unread = [line for line in there.foreign if ipnat.parse(line) is None]
+    # The kernel lists in its own words what we cannot read in the file: as many of its lines may stand for those.
+    only_kernel = [*map(ipnat.render, lost), *active.others]
+    only_file = [*map(ipnat.render, woken), *(() if only_kernel else unread)]
+    if len(only_kernel) > len(unread):
+        raise _apart(f"`{only_kernel[0]}` is in force, but not in {ipnat.FILE}, and would be lost", only_kernel)
+    if only_file:
+        raise _apart(f"`{only_file[0]}` is in {ipnat.FILE}, but not in force, and would come into force", only_file)
+
+
+def _apart(text: str, rules: Sequence[str]) -> Conflict:
+    return Conflict(
+        f"{text} when the file is loaded: let both say the same", code="rules_apart", details={"rules": list(rules)}
+    )
+
+
+def _says_something(ctx: Context, path: str) -> bool:
+    """Say whether a file has rules; one that cannot be read may have any."""
+    try:
+        text = ctx.host.path(path).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return any(line.partition("#")[0].strip() for line in text.splitlines())
 
 
 def change(
