@@ -10,7 +10,8 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,10 @@ import asyncssh
 import pytest
 from tests.lab import worlds
 from tests.lab.agents import TERMINAL, Lab, wait_for
+from tests.lab.judging import journal
 from tests.lab.test_configuration import uploaded
+from tests.lab.test_secrets import everything, mentions
+from tests.lab.test_secrets import files as kept
 from tests.lab.zygote import Zygote
 from tests.labhost.guests import virtual
 from tests.labhost.guests.machines import TEMPLATE, Machines, founded, missing
@@ -679,3 +683,93 @@ def test_a_debian_with_interfaces_is_set_up(site: Site) -> None:
     site.lab.do("POST", "/zones/classic/restart", seconds=SECONDS)
     assert site.done("classic")["progress"]["setup"] == "skipped", "the address is gone after a boot"
     site.discard("classic")
+
+
+PLANTED = {name: f"pl4nted-{name}-Pa55" for name in ("env", "variable", "local", "far")}
+TELLING = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug:
+        msg: "it is {{ db_password }} and {{ root_password }}"
+    - ansible.builtin.command:
+        cmd: "true"
+"""
+
+
+@contextmanager
+def watching(secrets: Collection[str]) -> Iterator[set[str]]:
+    """Read the argument lists of all processes, those in guests too, while the block lasts; return those that tell."""
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            seen.update(
+                words
+                for file in Path("/proc").glob("[0-9]*/cmdline")
+                if any(secret in (words := _words(file)) for secret in secrets)
+            )
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join(10)
+
+
+def test_nobody_tells_a_secret(site: Site) -> None:
+    """Secrets of the guest, of scripts and of playbooks reach them, and are in no list, log, answer, row or error."""
+    secrets = (DEBIAN["password"], *PLANTED.values())
+    site.create("quiet")
+    configuration: dict[str, Any] = {
+        "recipe_id": "debian-netplan",
+        "mode": "shell",
+        "credentials": DEBIAN,
+        "sync_folders": [{"source": "provisioning_dataset", "dest": "/vagrant"}],
+        "variables": {**site.variables(30), "root_password": PLANTED["variable"]},
+    }
+    shell = {"type": "shell", "scripts": ["/vagrant/tell.sh"], "run_as": "root", "env": {"API_TOKEN": PLANTED["env"]}}
+    playbooks = [
+        {"type": "ansible_local", "playbook": "/vagrant/tell.yml", "extra_vars": {"db_password": PLANTED["local"]}},
+        {"type": "ansible", "playbook": "tell.yml", "extra_vars": {"db_password": PLANTED["far"]}},
+    ]
+    files = {
+        "tell.yml": TELLING.encode(),
+        "tell.sh": b'echo "told $API_TOKEN"; printf %s "$API_TOKEN" | sha256sum\n',
+        "fails.sh": b'echo "it was $API_TOKEN" >&2; exit 4\n',
+    }
+    site.configure("quiet", files=files, provisioners=[shell, *playbooks], **configuration)
+    with watching(secrets) as seen:
+        status = site.done("quiet")
+        # They were there, where they were needed.
+        said = site.output(status, "provision")
+        assert hashlib.sha256(PLANTED["env"].encode()).hexdigest() in said, said
+        assert said.count("it is ********") == 2, said
+        site.configure("quiet", provisioners=[{**shell, "scripts": ["/vagrant/fails.sh"]}], **configuration)
+        site.lab.wait(site.begin("quiet"), seconds=SECONDS)
+        assert "fails.sh ended with 4" in site.status("quiet")["error"]
+    told = {f"process {words}": words for words in seen}
+    told |= everything(site.lab)
+    del told["/openapi.json"]  # whose examples are the document's
+    told["status"] = json.dumps(site.status("quiet"))
+    told["journal"] = json.dumps(journal(site.machines.world))
+    told |= {name: content.decode("latin-1") for name, content in kept(site.lab.home).items()}
+    assert {name: found for name, text in told.items() if (found := mentions(text, secrets))} == {}
+    site.discard("quiet")
+
+
+def test_two_are_provisioned_at_once(site: Site) -> None:
+    """Neither waits for the other: both are in their first stages at the same moment."""
+    for name, address in (("one", 31), ("two", 32)):
+        swept(site, name, address)
+    begun = {name: site.begin(name) for name in ("one", "two")}
+    for task in begun.values():
+        assert site.lab.wait(task, seconds=SECONDS)["status"] == "completed", site.lab.seen()
+    spans = {name: {row["metadata"]["stage"]: row for row in site.status(name)["tasks"]} for name in begun}
+    for stage in ("setup", "provision"):
+        one, two = (spans[name][stage] for name in begun)
+        assert max(one["started_at"], two["started_at"]) < min(one["completed_at"], two["completed_at"]), (stage, spans)
+    site.discard("one", "two")
