@@ -22,6 +22,7 @@ from bench import (
     host_commands,
     lab_commands,
     life,
+    provisioning,
     runner,
     task_queue,
     zone_lists,
@@ -48,6 +49,8 @@ FIGURES: Mapping[str, Callable[[Effort], list[Row]]] = MappingProxyType(
         "templates": guests.templates,
         "containers": guests.containers,
         "machines": guests.machines,
+        "console": provisioning.console,
+        "provisioning": provisioning.stages,
     }
 )
 

@@ -89,7 +89,12 @@ def templates(effort: Effort) -> list[Row]:
 
 
 def _missing(why: str) -> str:
-    return why or ("" if Template(recipe.NAME).has_root else f"there is no template {recipe.NAME}")
+    return why or missing(recipe.NAME)
+
+
+def missing(name: str) -> str:
+    """Say that a template is not built here; empty when it is."""
+    return "" if Template(name).has_root else f"there is no template {name}"
 
 
 def _rows(kind: str, count: int, missing: str, said: str, *, knock: float) -> list[Row]:
@@ -97,7 +102,7 @@ def _rows(kind: str, count: int, missing: str, said: str, *, knock: float) -> li
         missing = "there is no program dhcpd"
     if missing:
         raise NotHere(missing)
-    with _host("qemu" if kind == "QEMU" else "container") as world:
+    with host("qemu" if kind == "QEMU" else "container") as world:
         boots = [_boot(world, f"guest{turn}", knock) for turn in range(count)]
     told_too = "; ".join(filter(None, (f"{count} boots, one after the other", said)))
     memory = median([each.memory / 1e6 for each in boots])
@@ -120,7 +125,7 @@ def _folder() -> Iterator[str]:
 
 
 @contextmanager
-def _host(guest: str) -> Iterator[World]:
+def host(guest: str) -> Iterator[World]:
     """Make a host with the template and a network that the machine reaches, and end it with all in it."""
     with _folder() as folder:
         world = World.create(f"{folder}/lab", guest=guest)
