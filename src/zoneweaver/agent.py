@@ -22,6 +22,7 @@ from zoneweaver.api.app import App
 from zoneweaver.api.routes import TABLE
 from zoneweaver.api.services import Services
 from zoneweaver.domain.errors import AgentError, Conflict, Unavailable
+from zoneweaver.guest.console import CONSOLES
 from zoneweaver.host.command import Command, Completed
 from zoneweaver.host.judge import Limits as ArchiveLimits
 from zoneweaver.host.run import Host
@@ -229,6 +230,7 @@ def _compose(settings: Settings, database: Database) -> _Parts:
         dataset=settings.zones.default_dataset,
         grace=settings.zones.start_grace_seconds,
     )
+    CONSOLES.most = settings.provisioning.zlogin.max_concurrent_automations
     host_tasks = HostTasks(database=database, host=host, files=files)
     provision_key = SshKey(settings.provision_key_path)
     services = Services(

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import http.client
 import io
+import itertools
 import json
 import os
 import re
@@ -38,6 +39,7 @@ from labhost.templates.placing import put
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no containers: {missing()}")]
 
 SECONDS = 180.0
+nets = itertools.count(4 * os.getpid())
 STRIDE = int(os.environ.get("GUEST_STRIDE", "5"))
 """From one command at which the agent dies to the next; 1 takes ten minutes."""
 OMNIOS = Path(__file__).parent / "omnios"
@@ -192,8 +194,8 @@ class Site:
 
 @contextmanager
 def site_on(machines: Machines, zygote: Zygote, home: Path, **flags: Any) -> Iterator[Site]:
-    """Let an agent set up its provisioning network on a host; each worker has a network of its own."""
-    net = f"10.190.{101 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}"
+    """Let an agent set up its provisioning network on a host; of two with the same one only the first is reached."""
+    net = f"10.190.{100 + next(nets) % 150}"
     network = {
         "subnet": f"{net}.0/24",
         "host_ip": f"{net}.1",
@@ -759,6 +761,23 @@ def test_nobody_tells_a_secret(site: Site) -> None:
     told |= {name: content.decode("latin-1") for name, content in kept(site.lab.home).items()}
     assert {name: found for name, text in told.items() if (found := mentions(text, secrets))} == {}
     site.discard("quiet")
+
+
+def test_one_more_waits_for_the_console_only(zygote: Zygote) -> None:
+    """With a single console at a time the second zone is unpacked and booted all the same, and has its turn."""
+    folder = worlds.place()
+    machines = founded(folder / "world", reach=True)
+    machines.template()
+    with site_on(machines, zygote, folder / "home", **{"provisioning.zlogin.max_concurrent_automations": 1}) as site:
+        for name, address in (("first", 33), ("second", 34)):
+            swept(site, name, address)
+        begun = [site.begin(name) for name in ("first", "second")]
+        for task in begun:
+            assert site.lab.wait(task, seconds=SECONDS)["status"] == "completed", site.lab.seen()
+        waited = [
+            name for name in ("first", "second") if "waiting for a turn" in site.output(site.status(name), "setup")
+        ]
+        assert len(waited) == 1, [site.told(site.status(name)) for name in ("first", "second")]
 
 
 def test_two_are_provisioned_at_once(site: Site) -> None:

@@ -42,8 +42,40 @@ class Held:
 class Consoles:
     """The consoles of this agent's zones."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int = 3) -> None:
+        self.most = most
+        """How many of them are automated at the same time."""
         self._held: dict[str, Held] = {}
+        self._automated = 0
+        self._turns: deque[anyio.Event] = deque()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many are automated as may be."""
+        return self._automated >= self.most
+
+    async def begin(self) -> None:
+        """Wait, in the order of asking, until one more may be automated; `end` must follow."""
+        if not self.is_full:
+            self._automated += 1
+            return
+        turn = anyio.Event()
+        self._turns.append(turn)
+        try:
+            await turn.wait()
+        except BaseException:
+            if turn.is_set():
+                self.end()
+            else:
+                self._turns.remove(turn)
+            raise
+
+    def end(self) -> None:
+        """Let the next one begin."""
+        if self._turns:
+            self._turns.popleft().set()
+        else:
+            self._automated -= 1
 
     @contextmanager
     def hold(self, zone: str, holder: str) -> Iterator[Held]:

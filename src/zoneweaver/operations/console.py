@@ -119,9 +119,17 @@ async def play_unless(
                     HEARD.pop(zone, None)
                     return None
                 _check(recipe, values)
-                terminal.unread(HEARD.pop(zone, b""))
-                player = Player(recipe, values, line=terminal, tell=tell, progress=progress, boot_seconds=boot_seconds)
-                return await player.play()
+                if CONSOLES.is_full:
+                    await ctx.say(f"waiting for a turn: {CONSOLES.most} consoles are automated at the moment\n")
+                await _while_listening(zone, terminal, CONSOLES.begin)
+                try:
+                    terminal.unread(HEARD.pop(zone, b""))
+                    player = Player(
+                        recipe, values, line=terminal, tell=tell, progress=progress, boot_seconds=boot_seconds
+                    )
+                    return await player.play()
+                finally:
+                    CONSOLES.end()
 
         async with ctx.waiting():
             deadline = anyio.current_time() + BUSY_SECONDS
