@@ -38,27 +38,32 @@ async def test_who_gives_up_loses_nobodys_turn() -> None:
     """Cancelled while it waits, or at the very moment of its turn: the next one begins all the same."""
     consoles, begun = Consoles(most=1), []
 
-    async def automate(name: str) -> None:
+    async def automate() -> None:
         await consoles.begin()
-        begun.append(name)
+        begun.append("last")
+
+    async def gives_up(scope: anyio.CancelScope) -> None:
+        with scope:
+            await consoles.begin()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                consoles.end()
 
     await consoles.begin()
     async with anyio.create_task_group() as group:
         scopes = [anyio.CancelScope() for _ in range(2)]
-
-        async def gives_up(scope: anyio.CancelScope) -> None:
-            with scope:
-                await automate("gave up")
-
         for scope in scopes:
             group.start_soon(gives_up, scope)
-        group.start_soon(automate, "last")
+        group.start_soon(automate)
         await anyio.wait_all_tasks_blocked()
         scopes[0].cancel()
         await anyio.wait_all_tasks_blocked()
         consoles.end()
         scopes[1].cancel()
-        await anyio.wait_all_tasks_blocked()
-    assert begun == ["last"]
+        with anyio.fail_after(10):
+            while not begun:
+                await anyio.wait_all_tasks_blocked()
+    assert consoles.is_full
     consoles.end()
     assert not consoles.is_full
