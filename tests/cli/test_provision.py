@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.agents import Command, Events, Stub
+from tests.cli.agents import SOURCE, Command, Events, Stub, on_terminal
 
-STAGES = {"extract": "zfs_create_dataset", "boot": "zone_start", "wait_ssh": "zone_wait_ssh"}
+STAGES = {"extract": "zfs_create_dataset", "boot": "zone_start", "wait_ssh": "zone_wait_ssh", "sync": "zone_sync"}
 STARTED: dict[str, Any] = {
     "success": True,
     "task_id": "p",
@@ -32,9 +36,20 @@ def row(stage: str, status: str = "completed", **info: Any) -> dict[str, Any]:
         "status": status,
         "progress_percent": 100 if status == "completed" else 40,
         "progress_info": {"status": status, **info},
-        "error_message": None if status == "completed" else "SSH to 10.0.0.5: connection refused",
+        "started_at": None if "skipped" in info else "2026-11-25T10:00:00.000000Z",
+        "completed_at": None if status == "running" else "2026-11-25T10:00:02.500000Z",
+        "error_message": "SSH to 10.0.0.5: connection refused" if status == "failed" else None,
         "metadata": {"stage": stage},
     }
+
+
+def ends(agent: Stub, status: str, tasks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Let the pipeline end; its status is returned as it will be told."""
+    over = {**row("extract", status), "id": "p", "operation": "zone_provision", "error_message": None}
+    agent.on("GET", "/tasks/p", (200, over))
+    told = {"status": status, "pipeline_task_id": "p", "tasks": tasks}
+    agent.on("GET", "/zones/web/provision/status", (200, told))
+    return told
 
 
 def test_a_zone_is_told_how_it_is_to_be_provisioned(zw: Command, agent: Stub, tmp_path: Path):
@@ -73,10 +88,88 @@ def test_a_pipeline_is_begun_and_waited_for(zw: Command, agent: Stub):
     ):
         agent.on("GET", f"/tasks/{stage}/stream", Events([{"event": "task", "data": ended}]))
         agent.on("GET", f"/tasks/{stage}", (200, ended))
+    ends(agent, "failed", [row("sync", "cancelled")])
     waited = zw("provision", "web", "--watch")
-    assert waited.status == 1
-    assert "zfs_create_dataset has nothing to do: no artifact is configured." in waited.out
-    assert "connection refused" in waited.err
+    assert (waited.status, waited.out) == (1, "")
+    assert [line.split(None, 2) for line in waited.err.splitlines()[:4]] == [
+        ["extract", "skipped", "no artifact is configured"],
+        ["boot", "completed", "2.5 s"],
+        ["wait_ssh", "failed", "2.5 s"],
+        ["sync", "cancelled", "2.5 s"],
+    ]
+    assert "Error: zone_wait_ssh of web failed: SSH to 10.0.0.5: connection refused" in waited.err
+
+
+@pytest.mark.parametrize("option", ["--watch", "--console", "--json"])
+def test_the_stages_of_a_pipeline_are_watched(zw: Command, agent: Stub, option: str):
+    """From its beginning, or from wherever it is: each once, with what is said where that is wanted."""
+    agent.on("POST", "/zones/web/provision", (202, STARTED))
+    for stage in STAGES:
+        said = {"stream": "console", "data": "debian login: \x1b[31m\n"}
+        agent.on("GET", f"/tasks/{stage}/stream", Events([row(stage, "running"), said, row(stage)]))
+        agent.on("GET", f"/tasks/{stage}", (200, row(stage)))
+    status = ends(agent, "completed", [row(stage) for stage in STAGES])
+    more = [] if option == "--watch" else [option]
+    for words in (["provision", "web", "--watch"], ["provision", "watch", "web"]):
+        ran = zw(*words, *more)
+        assert ran.status == 0, ran.err
+        lines = [line.split() for line in ran.err.splitlines() if "login" not in line]
+        assert lines == [[stage, "completed", "2.5", "s"] for stage in STAGES]
+        assert ("debian login: \\x1b[31m" in ran.err) is (option == "--console")
+        if option == "--json":
+            assert json.loads(ran.out) == status
+        else:
+            assert ran.out == "Zone web is provisioned.\n"
+    assert len(agent.asked("POST", "/zones/web/provision")) == 1
+
+
+def test_there_must_be_something_to_watch(zw: Command, agent: Stub):
+    """A zone that nobody asked to provision has no stages to wait for."""
+    agent.on("GET", "/zones/web/provision/status", (200, {"pipeline_task_id": None, "tasks": []}))
+    ran = zw("provision", "watch", "web")
+    assert (ran.status, "Nobody has asked for zone web to be provisioned" in ran.err) == (2, True)
+
+
+def test_the_stages_are_live_on_a_terminal(agent: Stub, tmp_path: Path):
+    """All of them stand there from the beginning, and at the end each with its state."""
+    agent.on("POST", "/zones/web/provision", (202, STARTED))
+    for stage in STAGES:
+        agent.on("GET", f"/tasks/{stage}", (200, row(stage)))
+    ends(agent, "completed", [row(stage) for stage in STAGES])
+    environ = {"ZONEWEAVER_URL": agent.url, "ZONEWEAVER_HOME": str(tmp_path), "COLUMNS": "80", "NO_COLOR": "1"}
+    ran = on_terminal(["provision", "web", "--watch"], environ=environ, answers={})
+    assert ran.status == 0, ran.out
+    assert "extract    pending" in ran.out
+    for stage in STAGES:
+        assert f"{stage:<9}  completed          2.5 s" in ran.out
+    assert ran.out.rstrip().endswith("Zone web is provisioned.")
+
+
+def test_who_leaves_is_told_how_to_come_back(agent: Stub, tmp_path: Path):
+    """Ctrl-C ends the watching and nothing else; it is said how to go on, and how to end the rest."""
+    agent.on("POST", "/zones/web/provision", (202, STARTED))
+    agent.on("GET", "/tasks/extract", (200, row("extract")))
+    agent.on("GET", "/tasks/boot", (200, row("boot", "running")))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zoneweaver", "provision", "web", "--watch"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "ZONEWEAVER_URL": agent.url, "ZONEWEAVER_HOME": str(tmp_path)},
+    )
+    try:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+    assert first.split() == ["extract", "completed", "2.5", "s"]
+    assert process.returncode == 130
+    assert "Watch it: zoneweaver provision watch web" in err
+    assert "Stop it: zoneweaver provision cancel web" in err
+    assert agent.asked("POST", "/zones/web/provision/cancel") == []
 
 
 def test_how_far_it_is(zw: Command, agent: Stub):
@@ -190,10 +283,13 @@ def test_a_folder_and_a_recipe_are_kept_and_it_begins(zw: Command, agent: Stub, 
     (sent,) = agent.asked("PUT", "/zones/web")
     assert sent.body == {"provisioning": {**kept, "artifact_id": ARTIFACT, "recipe_id": "debian-netplan"}}
 
-    there = {"id": ARTIFACT, "filename": "site.tar.gz", "state": "ready", "sha256": prepared.body["checksum"]}
-    agent.on("GET", "/artifacts", (200, {"artifacts": [there]}))
+    there = {"id": ARTIFACT, "filename": "old.tar.gz", "state": "ready", "sha256": prepared.body["checksum"]}
+    other = {"id": "x", "filename": "site.tar.gz", "state": "ready", "sha256": "0" * 64}
+    agent.on("GET", "/artifacts", (200, {"artifacts": [other], "total": 2}), (200, {"artifacts": [there], "total": 2}))
     agent.on("GET", "/zones/web", (200, {"zone_info": sent.body}))
-    assert zw(*words).status == 0
+    again = zw(*words)
+    assert (again.status, "site.tar.gz is there already as old.tar.gz" in again.err) == (0, True)
+    assert agent.asked("GET", "/artifacts")[-1].query == {"limit": "1000", "offset": "1"}
     assert len(agent.asked("POST", "/artifacts/upload/prepare")) == 1
     assert len(agent.asked("PUT", "/zones/web")) == 1
     assert len(agent.asked("POST", "/zones/web/provision")) == 2

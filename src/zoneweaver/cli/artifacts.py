@@ -6,9 +6,9 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cyclopts import App
 
@@ -26,6 +26,9 @@ app: Final = App(
 )
 
 PATH: Final = "/artifacts"
+PAGE: Final = 1000
+"""How many artifacts are asked for at once."""
+
 PIECE: Final = 256 * 1024
 ATTEMPTS: Final = 5
 """How often in a row a connection may break without a single byte more having come."""
@@ -190,28 +193,47 @@ def find(client: Client, artifact: str) -> str:
     return ids[0]
 
 
-def given(client: Client, word: str, *, zone: str) -> str:
+def given(client: Client, word: str, *, zone: str, exclude: Sequence[str] = ()) -> str:
     """Return the id of the artifact that is meant: a folder or a file here is sent, unless the agent has the same.
 
-    Otherwise it is an artifact's id or its file's name. Raises UsageError.
+    Of a folder, names that match `exclude` are left out. Otherwise it is an artifact's id or its file's name. Raises
+    UsageError.
     """
     path = Path(word)
     if not path.exists():
         if "/" in word:
             raise UsageError(f"{word} is not there")
         return find(client, word)
-    with packing.packed(path) as file:
-        checksum, size = _checksum(file), file.stat().st_size
-        rows = client.get(PATH, {"name": file.name, "limit": 1000}).body.get("artifacts") or []
-        for row in rows:
-            if row.get("sha256") == checksum and row.get("state") == "ready":
-                terminal.note(f"{file.name} is there already")
-                return str(row["id"])
+    with packing.packed(path, exclude=exclude) as file:
+        try:
+            checksum, size = _checksum(file), file.stat().st_size
+        except OSError as problem:
+            raise UsageError(f"{file} cannot be read: {problem.strerror}") from problem
+        there = _same(client, checksum)
+        if there is not None:
+            alike = "" if there.get("filename") == file.name else f" as {there.get('filename')}"
+            terminal.note(f"{file.name} is there already{alike}")
+            return str(there["id"])
         body = {"filename": file.name, "size": size, "checksum": checksum, "zone_name": zone}
         where = str(client.send("POST", f"{PATH}/upload/prepare", body).body["upload_url"])
         answer = _sent(client, where, file, size)
         terminal.note(f"{file.name} is uploaded: {size} bytes")
         return str(answer.body["artifact_id"])
+
+
+def _same(client: Client, checksum: str) -> Mapping[str, Any] | None:
+    """Return the artifact that has this content, whatever its name is."""
+    offset = 0
+    while True:
+        body = client.get(PATH, {"limit": PAGE, "offset": offset or None}).body
+        rows = body.get("artifacts") or []
+        for row in rows:
+            if row.get("sha256") == checksum and row.get("state") == "ready":
+                found: Mapping[str, Any] = row
+                return found
+        offset += len(rows)
+        if not rows or offset >= int(body.get("total") or 0):
+            return None
 
 
 def _checksum(file: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import gzip
+import os
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,8 @@ ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".iso", ".img"
 def packed(path: Path, *, exclude: Sequence[str] = ()) -> Iterator[Path]:
     """Yield a file to send: the path itself, or a folder packed as tar.gz for the length of the block.
 
-    Names that match `exclude` (as the shell matches them) are left out of a folder. Raises UsageError.
+    Names that match `exclude` (as the shell matches them) are left out of a folder. Raises UsageError naming what the
+    agent would not unpack: what is no file, folder or link, and links that lead out of the folder.
     """
     if path.is_file():
         if not path.name.endswith(ENDINGS):
@@ -42,30 +44,56 @@ def packed(path: Path, *, exclude: Sequence[str] = ()) -> Iterator[Path]:
 
 
 def _pack(folder: Path, file: Path, exclude: Sequence[str]) -> None:
-    with (
-        file.open("wb") as raw,
-        gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packing,
-        tarfile.open(fileobj=packing, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        for path in _entries(folder, exclude):
-            archive.add(path, arcname=str(path.relative_to(folder)), recursive=False, filter=_plain)
+    entries = list(_entries(folder, folder, exclude))
+    if not entries:
+        raise UsageError(f"{folder} holds nothing that could be packed")
+    try:
+        with (
+            file.open("wb") as raw,
+            gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packing,
+            tarfile.open(fileobj=packing, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            for path in entries:
+                archive.add(path, arcname=str(path.relative_to(folder)), recursive=False, filter=_plain)
+    except OSError as problem:
+        raise UsageError(f"{problem.filename or folder} cannot be packed: {problem.strerror or problem}") from problem
 
 
-def _entries(folder: Path, exclude: Sequence[str]) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
+def _entries(folder: Path, root: Path, exclude: Sequence[str]) -> Iterator[Path]:
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as problem:
+        raise UsageError(f"{folder} cannot be read: {problem.strerror}") from problem
+    for path in paths:
         if any(fnmatch.fnmatchcase(path.name, pattern) for pattern in exclude):
             continue
-        if not (path.is_symlink() or path.is_dir() or path.is_file()):
+        if path.is_symlink():
+            _refuse_leading_out(path, root)
+        elif not (path.is_dir() or path.is_file()):
             raise UsageError(f"{path} is neither a file, a folder nor a link, and cannot be packed")
         yield path
         if path.is_dir() and not path.is_symlink():
-            yield from _entries(path, exclude)
+            yield from _entries(path, root, exclude)
+
+
+def _refuse_leading_out(link: Path, root: Path) -> None:
+    """Refuse a link that leads out, by its words or over other links: elsewhere its target is another or not there."""
+    target = link.readlink()
+    if target.is_absolute():
+        raise UsageError(f"{link} is a link to an absolute path ({target}), and cannot be packed")
+    words = os.path.normpath(link.parent.relative_to(root) / target)
+    inside = Path(os.path.realpath(link)).is_relative_to(os.path.realpath(root))
+    if words == ".." or words.startswith("../") or not inside:
+        raise UsageError(f"{link} is a link that leads out of {root} ({target}), and cannot be packed")
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Nobody's files, without rights that would be refused; whole seconds, as most file systems copy them."""
+    """Nobody's files, without rights that would be refused; whole seconds, as most file systems copy them.
+
+    Only files have a time: that of a folder changes with what comes and goes in it.
+    """
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mode &= 0o777
-    entry.mtime = int(entry.mtime)
+    entry.mtime = int(entry.mtime) if entry.isfile() else 0
     return entry

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import App, Parameter
 
-from zoneweaver.cli import artifacts, plans, terminal, zone_file
+from zoneweaver.cli import artifacts, plans, stages, terminal, zone_file
 from zoneweaver.cli.commands import PARAMETERS
 from zoneweaver.cli.connection import DEFAULTS, Connection
 from zoneweaver.cli.entry import Exit, UsageError
-from zoneweaver.cli.watching import follow, queued
+from zoneweaver.cli.watching import queued
 from zoneweaver.client import zone_path
 
 if TYPE_CHECKING:
@@ -26,11 +27,19 @@ app: Final = App(
 
 Stage = Literal["extract", "boot", "setup", "wait_ssh", "sync", "provision"]
 Wait = Annotated[bool, Parameter(name=["--wait", "-w"])]
+Exclude = Annotated[tuple[str, ...], Parameter(name=["--exclude", "-x"])]
 
 
 @app.command
 def configure(
-    name: str, file: Path, /, *, artifact: str | None = None, recipe: str | None = None, agent: Connection = DEFAULTS
+    name: str,
+    file: Path,
+    /,
+    *,
+    artifact: str | None = None,
+    exclude: Exclude = (),
+    recipe: str | None = None,
+    agent: Connection = DEFAULTS,
 ) -> None:
     """Say how a zone is to be provisioned, in place of what was said before; asterisks stand for a secret as it was.
 
@@ -43,13 +52,15 @@ def configure(
     artifact
         The artifact with the files, in place of the file's artifact_id: a folder or a .tar.gz here, which is sent, or
         one that is there already, by its id or file name.
+    exclude
+        Names that are left out of the folder, such as *.log, beside .git and its like; may be repeated.
     recipe
         The recipe, by its name or id, in place of the file's recipe_id.
     """
     body = zone_file.read(file)
     with agent.open() as client:
         if artifact is not None:
-            body["artifact_id"] = artifacts.given(client, artifact, zone=name)
+            body["artifact_id"] = artifacts.given(client, artifact, zone=name, exclude=exclude)
         if recipe is not None:
             body["recipe_id"] = recipe
         answer = client.send("PUT", zone_path(name), {"provisioning": body})
@@ -84,6 +95,7 @@ def start(
     /,
     *,
     artifact: str | None = None,
+    exclude: Exclude = (),
     recipe: str | None = None,
     begin: Annotated[Stage | None, Parameter(name="--from")] = None,
     skip_boot: bool = False,
@@ -102,6 +114,8 @@ def start(
     artifact
         A folder with what the guest needs, which is packed and sent; or a .tar.gz; or an artifact that is there
         already, by its id or file name. It is what the zone is provisioned with from now on.
+    exclude
+        Names that are left out of the folder, such as *.log, beside .git and its like; may be repeated.
     recipe
         The recipe that sets up the network from now on, by its name or id.
     begin
@@ -113,7 +127,7 @@ def start(
     dry_run
         Only say what would be done.
     watch
-        Wait until all is done, and show each stage as it passes.
+        Wait until all is done, and show how far each stage is.
     console
         Wait, and show besides what is said on the console and by the programs.
     """
@@ -122,34 +136,52 @@ def start(
     body = {key: True for key, given in {"skip_boot": skip_boot, "skip_recipe": skip_recipe}.items() if given}
     query = {"from": begin, "dry_run": True if dry_run else None}
     with agent.open() as client:
-        _put(client, name, artifact, recipe)
+        _put(client, name, artifact, recipe, exclude)
         answer = client.send("POST", zone_path(name, "provision"), body, query=query)
         if dry_run:
             if not agent.show(answer):
                 plans.tell(answer.body)
         elif watch or console:
-            try:
-                follow(agent, client, list((answer.body.get("pipeline_tasks") or {}).values()), output=console)
-            except KeyboardInterrupt:
-                terminal.note(f"Stop all of it: zoneweaver provision cancel {name}")
-                raise
+            tasks = dict(answer.body.get("pipeline_tasks") or {})
+            stages.watch(agent, client, name, tasks, str(answer.body.get("task_id")), output=console)
         elif not agent.show(answer):
             terminal.say(f"{answer.body.get('message')}.")
             terminal.note(f"See how far it is: zoneweaver provision status {name}")
 
 
-def _put(client: Client, name: str, artifact: str | None, recipe: str | None) -> None:
+def _put(client: Client, name: str, artifact: str | None, recipe: str | None, exclude: Sequence[str]) -> None:
     """Put an artifact and a recipe into what is kept of a zone; the rest of it, secrets too, stays."""
     given: dict[str, str] = {}
     if artifact is not None:
-        given["artifact_id"] = artifacts.given(client, artifact, zone=name)
+        given["artifact_id"] = artifacts.given(client, artifact, zone=name, exclude=exclude)
     if recipe is not None:
         given["recipe_id"] = recipe
     if not given:
         return
-    kept = (client.get(zone_path(name)).body.get("zone_info") or {}).get("provisioning") or {}
+    answer = client.get(zone_path(name))
+    kept = (answer.body.get("zone_info") or {}).get("provisioning") or {}
     if any(kept.get(key) != value for key, value in given.items()):
-        client.send("PUT", zone_path(name), {"provisioning": {**kept, **given}})
+        # What somebody else says at the same moment is not lost: then this is refused.
+        client.send("PUT", zone_path(name), {"provisioning": {**kept, **given}}, if_match=answer.etag)
+
+
+@app.command
+def watch(name: str, /, *, console: bool = False, agent: Connection = DEFAULTS) -> None:
+    """Watch the provisioning of a zone that is under way; the exit status says how it ended.
+
+    Parameters
+    ----------
+    name
+        The zone.
+    console
+        Show besides what was and is said on the console and by the programs.
+    """
+    with agent.open() as client:
+        body = client.get(zone_path(name, "provision/status")).body
+        tasks = {str((row.get("metadata") or {}).get("stage")): str(row.get("id")) for row in body.get("tasks") or []}
+        if not tasks or not body.get("pipeline_task_id"):
+            raise UsageError(f"Nobody has asked for zone {name} to be provisioned")
+        stages.watch(agent, client, name, tasks, str(body["pipeline_task_id"]), output=console)
 
 
 @app.command
