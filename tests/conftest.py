@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -30,6 +31,9 @@ settings.load_profile("quick")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the folder that this run and its workers share; a worker finds it named already."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Begun in the background by a shell without job control: what tests interrupt would not hear it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ[RUN] = tempfile.mkdtemp(prefix="zw-", dir="/tmp")
         os.environ[f"{RUN}_PID"] = str(os.getpid())
