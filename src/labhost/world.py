@@ -36,16 +36,28 @@ class WorldError(Exception):
     """The folder is not a world, or something would leave it."""
 
 
+class Whole:
+    """A change that is whole or not at all: a polite signal that arrives in its `with` block waits for the end."""
+
+    __slots__ = ("mask",)
+
+    def __enter__(self) -> None:
+        self.mask: set[int] = set(_signal.pthread_sigmask(_signal.SIG_BLOCK, _SIGNALS))
+
+    def __exit__(self, *_: object) -> None:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, self.mask)
+
+
 class Lock:
     """Exclusive hold on some areas of the state; ends with its `with` block and puts off polite signals meanwhile."""
 
-    __slots__ = ("areas", "files", "mask", "world")
+    __slots__ = ("areas", "files", "whole", "world")
 
     def __init__(self, world: World, areas: tuple[str, ...]) -> None:
         self.world = world
         self.areas = sorted(set(areas))
         self.files: list[tuple[str, int]] = []
-        self.mask: set[int] = set()
+        self.whole = Whole()
 
     def __enter__(self) -> None:
         for area in self.areas:
@@ -62,12 +74,11 @@ class Lock:
             self.files.append((area, number))
             _open.add(number)
             self.world.held.add(area)
-        # A change is whole or not at all: a termination that arrives now waits for the end of the block.
-        self.mask = set(_signal.pthread_sigmask(_signal.SIG_BLOCK, _SIGNALS))
+        self.whole.__enter__()
 
     def __exit__(self, *_: object) -> None:
         self._let_go()
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, self.mask)
+        self.whole.__exit__()
 
     def _let_go(self) -> None:
         for area, number in reversed(self.files):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labhost import founding, jsontext
-from labhost.world import World, WorldError
+from labhost.world import Whole, World, WorldError
 
 
 def add_many(path: str, times: int) -> None:
@@ -95,6 +95,21 @@ def test_a_polite_signal_waits_for_the_end_of_a_change(tmp_path: Path) -> None:
         with world.lock("smf"):
             # To this thread alone: another one of the test run would take it, and the lock puts it off for its own.
             signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+            during = list(heard)
+        assert (during, heard) == ([], [signal.SIGTERM])
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+def test_what_is_whole_inside_a_lock_ends_with_the_lock(tmp_path: Path) -> None:
+    """A signal that waits for an inner change goes on waiting for the outer one."""
+    world = World.create(str(tmp_path))
+    heard: list[int] = []
+    old = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    try:
+        with world.lock("smf"):
+            with Whole():
+                signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
             during = list(heard)
         assert (during, heard) == ([], [signal.SIGTERM])
     finally:

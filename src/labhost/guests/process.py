@@ -17,7 +17,7 @@ import sys
 import time
 
 from labhost import processes
-from labhost.zones import lifecycle
+from labhost.zones import configurations, lifecycle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +37,16 @@ _IGNORED = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGPIPE)
 
 def _pressed(_number: int, _frame: object) -> None:
     """Do nothing: the number arrives through the wake-up pipe."""
+
+
+def tell(writing: int) -> None:
+    """Say who runs the zone; a boot that was killed meanwhile does not hear it, and the zone runs all the same."""
+    try:
+        os.write(writing, str(os.getpid()).encode())
+    except BrokenPipeError:
+        return
+    finally:
+        os.close(writing)
 
 
 class Guest:
@@ -103,9 +113,11 @@ class Guest:
             self.watch(self.pipe[0], self._wake)
             if self.vnc and self.doom is None and kind not in OWN_SCREEN:
                 self._open_vnc()
-            lifecycle.change(self.world, self.name, self.zoneid, state="running", pid=os.getpid(), guest=kind)
-            os.write(writing, str(os.getpid()).encode())
-            os.close(writing)
+            if not lifecycle.take_over(self.world, self.name, self.zoneid, guest=kind):
+                if self.vnc:
+                    configurations.remove(self.world.host(self.root + self.vnc))
+                os._exit(0)
+            tell(writing)
             self.later(LOOKS_EVERY, self._look)
             if self.doom is not None:
                 self.later(self.doom_after, self._fall)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from labhost.world import Whole
 from labhost.zones.document import Config, parse, render
 
 TYPE_CHECKING = False
@@ -72,12 +73,13 @@ def _load(name: str, path: str) -> Config:
 def replace(path: str, text: str) -> None:
     """Put a file in place of what was there, in one move."""
     passing = f"{path}.{os.getpid()}"
-    number = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-    try:
-        os.write(number, text.encode("utf-8", "surrogateescape"))
-    finally:
-        os.close(number)
-    os.rename(passing, path)
+    with Whole():
+        number = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(number, text.encode("utf-8", "surrogateescape"))
+        finally:
+            os.close(number)
+        os.rename(passing, path)
 
 
 def save(world: World, config: Config) -> None:

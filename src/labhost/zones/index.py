@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 
+from labhost.world import Whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from labhost.world import World
@@ -111,9 +113,10 @@ class Editing:
             if kind is None:
                 place = self.world.host(PLACE)
                 passing = f"{place}.{os.getpid()}"
-                with open(passing, "w", encoding="utf-8", errors="surrogateescape") as file:
-                    file.write("\n".join(self.lines) + "\n")
-                os.rename(passing, place)
+                with Whole():
+                    with open(passing, "w", encoding="utf-8", errors="surrogateescape") as file:
+                        file.write("\n".join(self.lines) + "\n")
+                    os.rename(passing, place)
         finally:
             os.close(self.file)
 

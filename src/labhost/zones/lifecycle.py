@@ -70,6 +70,20 @@ def change(world: World, name: str, zoneid: int, **facts: Any) -> bool:
     return True
 
 
+def take_over(world: World, name: str, zoneid: int, *, guest: str) -> bool:
+    """Make a ready zone one that runs with this process; False if it is on its way down already, or gone.
+
+    Whoever finds that the command which made it ready was killed brings it down: only one of the two gets it.
+    """
+    with world.lock("zones"):
+        zone = record(world, name)
+        return (
+            zone is not None
+            and zone["state"] == "ready"
+            and change(world, name, zoneid, state="running", pid=os.getpid(), guest=guest)
+        )
+
+
 def record(world: World, name: str) -> dict[str, Any] | None:
     """Return the record of an active zone."""
     return world.read("zones").get("zones", {}).get(name)  # type: ignore[no-any-return]

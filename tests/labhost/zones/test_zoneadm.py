@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import time
 
 import pytest
 from tests.labhost.zones.conftest import Host, wait_for
+
+from labhost.guests.process import tell
+from labhost.zones import lifecycle
 
 
 def test_the_list_has_eight_fields_active_zones_first(host: Host) -> None:
@@ -327,6 +332,48 @@ def test_a_second_command_waits_for_the_first(host: Host) -> None:
     host.ok("bhyvectl", "--vm=web", "--force-poweroff")
     assert (halt.wait(10), boot.wait(10)) == (0, 0)
     assert host.row("web")[:3] == ["2", "web", "running"]
+
+
+def test_a_boot_that_is_ended_halfway_is_whole_or_nothing(host: Host) -> None:
+    """Whenever the boot is terminated: a zone that runs goes on running, and no half-written file is left."""
+    host.installed()
+    place = host.file("/etc/zones")
+    before = {entry.name for entry in place.iterdir()}
+    began = time.monotonic()
+    host.ok("zoneadm", "-z", "web", "boot")
+    length = time.monotonic() - began
+    for part in range(30):
+        if host.state() == "running":
+            host.ok("zoneadm", "-z", "web", "halt")
+        with subprocess.Popen([host.command("zoneadm"), "-z", "web", "boot"], stderr=subprocess.DEVNULL) as boot:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                boot.wait(length * (0.4 + 0.8 * part / 30))
+            boot.terminate()
+        found = [host.state() for _ in range(3)]
+        assert found in (["installed"] * 3, ["running"] * 3), (part, found)
+        assert {entry.name for entry in place.iterdir()} == before, part
+
+
+def test_a_guest_takes_only_a_ready_zone(host: Host) -> None:
+    """A guest that comes late, when its zone is on its way down or gone, or is another boot's, does not get it."""
+    host.installed()
+    zoneid = lifecycle.begin(host.world, "web")
+    assert not lifecycle.take_over(host.world, "web", zoneid - 1, guest="none")
+    lifecycle.change(host.world, "web", zoneid, state="down")
+    assert not lifecycle.take_over(host.world, "web", zoneid, guest="none")
+    assert host.world.read("zones")["zones"]["web"]["state"] == "down"
+    lifecycle.change(host.world, "web", zoneid, state="ready")
+    assert lifecycle.take_over(host.world, "web", zoneid, guest="none")
+    assert not lifecycle.take_over(host.world, "new", zoneid, guest="none")
+
+
+def test_a_guest_outlives_the_boot_that_does_not_hear_of_it() -> None:
+    """Saying its number to a command that was killed is no error."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    tell(writing)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.close(writing)
 
 
 def test_a_second_shutdown_is_refused(host: Host) -> None:
